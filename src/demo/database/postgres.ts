@@ -1,0 +1,27 @@
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createDatabaseIfAbsent, startEmbeddedPostgres } from '../../embedded-postgres/embedded-postgres.js';
+
+/**
+ * Where the demo and TypeORM's command line find Postgres: at DATABASE_URL, or in an embedded server with its data in
+ * DATA_DIR (`.data/postgres`), which this starts or joins, and which ends with the last process that uses it.
+ */
+export async function postgresUrl(): Promise<string> {
+  const { DATABASE_URL, DATA_DIR } = process.env;
+  if (DATABASE_URL) return DATABASE_URL;
+  const { url } = await startEmbeddedPostgres({ dataDir: DATA_DIR || join(packageRoot(), '.data', 'postgres') });
+  return await createDatabaseIfAbsent(url, 'crm');
+}
+
+/** The schema of the notifications: NOTIFICATIONS_SCHEMA, or the library's default. */
+export function notificationsSchema(): string | undefined {
+  return process.env.NOTIFICATIONS_SCHEMA || undefined;
+}
+
+/** This file runs from `src` in the tests, and from `dist` everywhere else. */
+function packageRoot(): string {
+  let directory = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(directory, 'package.json'))) directory = dirname(directory);
+  return directory;
+}

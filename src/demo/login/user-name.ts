@@ -1,0 +1,14 @@
+import { BadRequestException } from '@nestjs/common';
+import { textIn } from '../request-body.js';
+
+/** Who works at the sample company. Anybody else can come in, too. */
+export const COLLEAGUES = ['alice', 'bob', 'carol', 'dave'];
+
+const USER_NAME = /^[\p{L}\p{M}\p{N}][\p{L}\p{M}\p{N}._@-]{0,63}$/u;
+
+/** @throws {BadRequestException} if it can't be anybody's name. */
+export function userNameIn(body: unknown, field: string): string {
+  const name = textIn(body, field);
+  if (USER_NAME.test(name)) return name;
+  throw new BadRequestException(`"${field}" must be 1 to 64 letters or digits; after the first also . _ @ and -`);
+}

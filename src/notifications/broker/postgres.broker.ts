@@ -1,0 +1,70 @@
+import { createHash } from 'node:crypto';
+import { Socket } from 'node:net';
+import pg from 'pg';
+import type { BrokerFactory, PostgresAddress } from './broker.js';
+import { TransportBroker, type TransportBrokerOptions } from './transport.broker.js';
+import type { Link, LinkEvents, Transport } from './transport.js';
+
+/** How the Postgres broker connects. */
+export interface PostgresBrokerOptions extends TransportBrokerOptions {
+  /**
+   * Where LISTEN and NOTIFY go, if not where the module's own connections go. Either way it must be a direct connection:
+   * PgBouncer in transaction mode loses LISTEN. @default the module's own address
+   */
+  url?: string;
+}
+
+/** A NOTIFY payload must be shorter than 8,000 bytes. */
+const MAX_BYTES = 7_999;
+/** All that notify wait for each other's commits; a hint is not worth the wait for a disk. */
+const NOTIFY = {
+  name: 'notify',
+  text: "SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, $2)",
+};
+
+/**
+ * Carries hints by LISTEN and NOTIFY: right with one instance and with ten. Two connections of its own, one to listen and
+ * one to notify: in the delivering transaction NOTIFY would take a lock that all commits wait for.
+ */
+export function postgresBroker({ url, ...options }: PostgresBrokerOptions = {}): BrokerFactory {
+  return ({ channel, postgres, onDown }) => {
+    const address = url === undefined ? postgres : { connectionString: url };
+    return new TransportBroker(new PostgresTransport(address, channel), onDown, options);
+  };
+}
+
+class PostgresTransport implements Transport {
+  /** An identifier of at most 63 bytes; channels belong to a database already, but its name may be the longest part. */
+  private readonly channel: string;
+
+  constructor(
+    private readonly address: PostgresAddress,
+    channel: string,
+  ) {
+    this.channel = `crm_notifications_${createHash('sha256').update(channel).digest('hex').slice(0, 32)}`;
+  }
+
+  async connect({ onMessage, onLost }: LinkEvents, signal: AbortSignal): Promise<Link> {
+    const open = async (purpose: string) => {
+      const client = new pg.Client({
+        ...this.address,
+        application_name: `notifications ${purpose}`,
+        keepAlive: true,
+        stream: () => new Socket({ signal }),
+      } as pg.ClientConfig);
+      client.on('error', onLost);
+      client.on('end', () => onLost(new Error('Postgres closed the connection')));
+      await client.connect();
+      return client;
+    };
+    const [listener, notifier] = await Promise.all([open('listener'), open('notifier')]);
+    listener.on('notification', ({ payload }) => payload && onMessage(payload));
+    await listener.query(`LISTEN ${this.channel}`);
+    return {
+      maxBytes: MAX_BYTES,
+      send: async (message) => {
+        await notifier.query({ ...NOTIFY, values: [this.channel, message] });
+      },
+    };
+  }
+}

@@ -1,0 +1,55 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type MiddlewareConsumer, RequestMethod } from '@nestjs/common';
+import cors, { type CorsOptions } from 'cors';
+import { NotificationsError } from '../notifications.error.js';
+
+const OPTIONS: CorsOptions = {
+  credentials: true,
+  methods: ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE'],
+  allowedHeaders: ['Authorization', 'Content-Type', 'Last-Event-ID'],
+  exposedHeaders: ['Retry-After'],
+  maxAge: 600,
+  // Reflected: only origins of the list come here.
+  origin: true,
+};
+
+/**
+ * Lets pages of other origins use the controllers below `path`, errors included. As middleware and not as a guard or an
+ * interceptor: a preflight has no handler, and what a guard refuses passes no interceptor.
+ *
+ * @throws {NotificationsError} `INVALID_OPTIONS` if an origin is written in a way that no browser ever sends.
+ */
+export function applyCors(consumer: MiddlewareConsumer, path: string, origins: false | string[]): void {
+  if (origins === false || origins.length === 0) return;
+  const prefix = path.replace(/^\/+|\/+$/g, '');
+  // Spelt out, and without wildcard: what lies deeper below the path belongs to the host.
+  const routes = [prefix, `${prefix}/:segment`].map((route) => ({ path: route, method: RequestMethod.ALL }));
+  consumer.apply(corsMiddleware(origins)).forRoutes(...routes);
+}
+
+/** The middleware alone. An origin that isn't listed gets no CORS headers at all, and its preflight is not answered. */
+export function corsMiddleware(origins: string[]) {
+  for (const origin of origins) checkOrigin(origin);
+  const allowed = new Set(origins);
+  const handle = cors(OPTIONS);
+  return (request: IncomingMessage, response: ServerResponse, next: (error?: unknown) => void): void => {
+    const { origin } = request.headers;
+    if (origin !== undefined && allowed.has(origin)) {
+      handle(request as never, response as never, next);
+    } else {
+      // A cache must not hand this answer to an origin that is allowed.
+      response.appendHeader('Vary', 'Origin');
+      next();
+    }
+  };
+}
+
+function checkOrigin(origin: string): void {
+  const { protocol, host } = new URL(origin);
+  const exact = `${protocol}//${host}`;
+  if (origin === exact) return;
+  throw new NotificationsError(
+    'INVALID_OPTIONS',
+    `NotificationsModule: cors contains ${JSON.stringify(origin)}, which is never the Origin of a request. Write ${exact}.`,
+  );
+}

@@ -1,0 +1,61 @@
+import {
+  type CallHandler,
+  type ExecutionContext,
+  HttpException,
+  HttpStatus,
+  Injectable,
+  Logger,
+  type NestInterceptor,
+} from '@nestjs/common';
+import { catchError, type Observable, throwError } from 'rxjs';
+import { NotificationsError } from '../notifications.error.js';
+import { badRequest, internalError, serviceUnavailable, tooManyRequests } from './http-exceptions.js';
+import { type HttpResponse, rawResponse } from './http-message.js';
+
+/** Seconds that a client is asked to wait after a 503. */
+const RETRY_AFTER_S = '5';
+
+const logger = new Logger('NotificationsHttp');
+
+/**
+ * The HttpException that a NotificationsError means, so that a host's exception filters see nothing unusual. Everything
+ * else passes unchanged.
+ */
+function toHttpException(error: unknown): unknown {
+  if (!(error instanceof NotificationsError)) return error;
+  switch (error.code) {
+    case 'INVALID_ARGUMENT':
+      return badRequest(error.message, error);
+    case 'TOO_MANY_STREAMS_OF_RECIPIENT':
+      return tooManyRequests(error.message, error);
+    case 'TOO_MANY_STREAMS':
+    case 'CLOSED':
+      return serviceUnavailable(error.message, error);
+    case 'DATABASE_UNAVAILABLE':
+      // Its own message names hosts and ports.
+      return serviceUnavailable('Notifications are unavailable for the moment. Try again.', error);
+    default:
+      // Nest logs no HttpException: without this line nobody would learn of it.
+      logger.error(`${error.code}: ${error.message}`, error.stack);
+      return internalError('The notifications failed; the log of the server says why.', error);
+  }
+}
+
+/** {@link toHttpException}, with the headers that belong to the status already on the response. */
+export function refusal(error: unknown, response: HttpResponse): unknown {
+  const exception = toHttpException(error);
+  const status = exception instanceof HttpException ? exception.getStatus() : undefined;
+  // RFC 9110, 11.6.1: a 401 names the scheme.
+  if (status === HttpStatus.UNAUTHORIZED) rawResponse(response).setHeader('WWW-Authenticate', 'Bearer');
+  if (status === HttpStatus.SERVICE_UNAVAILABLE) rawResponse(response).setHeader('Retry-After', RETRY_AFTER_S);
+  return exception;
+}
+
+/** {@link refusal} for the handlers that answer JSON. */
+@Injectable()
+export class HttpErrors implements NestInterceptor {
+  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    const response = context.switchToHttp().getResponse<HttpResponse>();
+    return next.handle().pipe(catchError((error: unknown) => throwError(() => refusal(error, response))));
+  }
+}

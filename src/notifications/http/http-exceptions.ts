@@ -1,0 +1,27 @@
+import {
+  BadRequestException,
+  HttpException,
+  HttpStatus,
+  InternalServerErrorException,
+  ServiceUnavailableException,
+} from '@nestjs/common';
+
+// Each with `{ statusCode, error, message }` as its body. The description is spelt out because Nest 11 otherwise leaves
+// `error` out where a cause is given.
+
+export function badRequest(message: string, cause: unknown): HttpException {
+  return new BadRequestException(message, { cause, description: 'Bad Request' });
+}
+
+export function tooManyRequests(message: string, cause: unknown): HttpException {
+  const status = HttpStatus.TOO_MANY_REQUESTS;
+  return new HttpException(HttpException.createBody(message, 'Too Many Requests', status), status, { cause });
+}
+
+export function internalError(message: string, cause: unknown): HttpException {
+  return new InternalServerErrorException(message, { cause, description: 'Internal Server Error' });
+}
+
+export function serviceUnavailable(message: string, cause: unknown): HttpException {
+  return new ServiceUnavailableException(message, { cause, description: 'Service Unavailable' });
+}

@@ -1,0 +1,69 @@
+import { type CanActivate, type ExecutionContext, Inject, Injectable, UnauthorizedException } from '@nestjs/common';
+import type { HttpRequest, Identity, ResolvedOptions } from '../notifications.options.js';
+import { NOTIFICATIONS_OPTIONS } from '../notifications.tokens.js';
+import { Authenticator } from './authenticator.js';
+import { refusal } from './http-errors.js';
+import { type HttpResponse, queryParameter, rawResponse } from './http-message.js';
+import { setIdentity } from './identity.js';
+import { StreamTokens } from './stream-token.js';
+
+abstract class NotificationsGuard implements CanActivate {
+  async canActivate(context: ExecutionContext): Promise<true> {
+    const http = context.switchToHttp();
+    const request = http.getRequest<HttpRequest>();
+    const response = http.getResponse<HttpResponse>();
+    // Before anything can fail: errors must not be stored either, and the URL of a stream may hold a token.
+    rawResponse(response).setHeader('Cache-Control', 'no-store');
+    rawResponse(response).setHeader('Referrer-Policy', 'no-referrer');
+    try {
+      const identity = await this.identify(request);
+      if (!identity) throw new UnauthorizedException(this.remedy);
+      setIdentity(request, identity);
+      return true;
+    } catch (error) {
+      throw refusal(error, response);
+    }
+  }
+
+  protected abstract readonly remedy: string;
+  protected abstract identify(request: HttpRequest): Promise<Identity | null>;
+}
+
+/** Guards everything but the stream: normal credentials only. A `?token=` means nothing here. */
+@Injectable()
+export class InboxGuard extends NotificationsGuard {
+  protected readonly remedy = 'This needs valid credentials: sign in, and try again.';
+
+  constructor(@Inject(Authenticator) private readonly authenticator: Authenticator) {
+    super();
+  }
+
+  protected identify(request: HttpRequest): Promise<Identity | null> {
+    return this.authenticator.identify(request);
+  }
+}
+
+/**
+ * Guards the stream. `?token=` alone decides if it is there, so that a bad one never opens somebody else's stream by a
+ * cookie that happens to come along; without it normal credentials do.
+ */
+@Injectable()
+export class StreamGuard extends NotificationsGuard {
+  protected readonly remedy = 'This needs valid credentials, or a fresh token from POST stream-token.';
+
+  constructor(
+    @Inject(NOTIFICATIONS_OPTIONS) private readonly options: ResolvedOptions,
+    @Inject(Authenticator) private readonly authenticator: Authenticator,
+    @Inject(StreamTokens) private readonly streamTokens: StreamTokens,
+  ) {
+    super();
+  }
+
+  protected async identify(request: HttpRequest): Promise<Identity | null> {
+    const token = queryParameter(request, 'token');
+    if (token === undefined) return this.authenticator.identify(request);
+    if (typeof token !== 'string' || token === '') return null;
+    if (this.streamTokens.recognizes(token)) return this.streamTokens.verify(token);
+    return this.options.acceptAccessTokenInQuery ? this.authenticator.identifyByToken(token, request) : null;
+  }
+}

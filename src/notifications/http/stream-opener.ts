@@ -1,0 +1,85 @@
+import {
+  type CanActivate,
+  type ExecutionContext,
+  HttpException,
+  Inject,
+  Injectable,
+  Logger,
+  type MessageEvent,
+} from '@nestjs/common';
+import { ignoreElements, type Observable, timer } from 'rxjs';
+import { NotificationService } from '../notification.service.js';
+import type { HttpRequest, ResolvedOptions } from '../notifications.options.js';
+import { NOTIFICATIONS_OPTIONS } from '../notifications.tokens.js';
+import { refusal } from './http-errors.js';
+import { internalError } from './http-exceptions.js';
+import { type HttpResponse, rawResponse } from './http-message.js';
+import { identityOf, inboxOf } from './identity.js';
+import { describeWithoutCredentials } from './redact.js';
+import { parseLastEventId } from './requests.js';
+
+const EVENTS = Symbol('nestjs-crm-notifications:events');
+
+/**
+ * What HEAD gets: Express and Fastify answer it with the handler of GET, and it must take no place among the streams.
+ * Ends only after Nest has sent the headers, a macrotask after subscribing: Nest 11 sends none for what ends before.
+ */
+const NO_EVENTS: Observable<MessageEvent> = timer(10).pipe(ignoreElements());
+
+/**
+ * Opens the stream before the handler runs: a guard is the last to refuse with a status. Where the host has an
+ * interceptor, such as an access log, what the handler throws may come after the headers, and would be an event `error`
+ * of a stream with status 200.
+ */
+@Injectable()
+export class StreamOpener implements CanActivate {
+  private readonly logger = new Logger('NotificationsStream');
+
+  constructor(
+    @Inject(NotificationService) private readonly notifications: NotificationService,
+    @Inject(NOTIFICATIONS_OPTIONS) private readonly options: ResolvedOptions,
+  ) {}
+
+  canActivate(context: ExecutionContext): true {
+    const http = context.switchToHttp();
+    const request = http.getRequest<HttpRequest>();
+    const response = http.getResponse<HttpResponse>();
+    try {
+      const raw = rawResponse(response);
+      const headers = Object.entries(this.headers(request));
+      const events = request.method === 'HEAD' ? NO_EVENTS : this.open(request, response);
+      for (const [name, value] of headers) raw.setHeader(name, value);
+      Object.defineProperty(request, EVENTS, { value: events, configurable: true });
+      return true;
+    } catch (error) {
+      throw refusal(error, response);
+    }
+  }
+
+  private open(request: HttpRequest, response: HttpResponse): Observable<MessageEvent> {
+    const identity = identityOf(request);
+    return this.notifications.stream(inboxOf(identity), {
+      lastEventId: parseLastEventId(request),
+      expiresAt: identity.expiresAt,
+      validFrom: identity.validFrom,
+      response: rawResponse(response),
+    });
+  }
+
+  private headers(request: HttpRequest): Record<string, string> {
+    const { streamHeaders } = this.options;
+    if (typeof streamHeaders !== 'function') return streamHeaders;
+    try {
+      return streamHeaders(request);
+    } catch (error) {
+      if (error instanceof HttpException) throw error;
+      this.logger.error(`streamHeaders failed, the stream gets 500. ${describeWithoutCredentials(error, request)}`);
+      throw internalError('The stream could not be opened; the log of the server says why.', error);
+    }
+  }
+}
+
+/** The stream that {@link StreamOpener} has opened for this request. */
+export function openedStream(request: HttpRequest): Observable<MessageEvent> {
+  return (request as unknown as { [EVENTS]: Observable<MessageEvent> })[EVENTS];
+}

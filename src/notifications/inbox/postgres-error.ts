@@ -1,0 +1,43 @@
+import { NotificationsError } from '../notifications.error.js';
+
+/** The SQLSTATE of an error, also when TypeORM has wrapped it. */
+export function sqlState(error: unknown): string | undefined {
+  const { code, driverError } = (error ?? {}) as { code?: unknown; driverError?: unknown };
+  if (typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code)) return code;
+  return driverError && driverError !== error ? sqlState(driverError) : undefined;
+}
+
+/**
+ * Postgres refuses the data (class 22), a constraint does (23), it is too much (54), or a trigger of the host raises an
+ * exception (P0): trying again changes nothing.
+ */
+export function isRefusal(error: unknown): boolean {
+  return /^(22|23|54|P0)/.test(sqlState(error) ?? '');
+}
+
+/** A deadlock or serialization failure: everything was rolled back, and may simply be tried again. */
+export function isConflict(error: unknown): boolean {
+  return /^(40001|40P01)$/.test(sqlState(error) ?? '');
+}
+
+/** What a caller is told. */
+export function toNotificationsError(error: unknown): NotificationsError {
+  if (error instanceof NotificationsError) return error;
+  const message =
+    error instanceof Error && error.message ? error.message : String((error as { code?: unknown })?.code ?? error);
+  const state = sqlState(error) ?? '';
+  if (isRefusal(error)) {
+    const text = `Postgres refused the notification: ${message}. It will refuse it again: change what it names.`;
+    return new NotificationsError('REJECTED_BY_DATABASE', text, { cause: error });
+  }
+  if (/^(42501|25006)$/.test(state)) {
+    const text = `Postgres refused to store the notification: ${message}. Let the role and the transaction write to the notifications' tables.`;
+    return new NotificationsError('REJECTED_BY_DATABASE', text, { cause: error });
+  }
+  const remedy = /^(42P01|3F000)$/.test(state)
+    ? 'The tables are missing: run the migrations, or set autoMigrate.'
+    : 'Nothing is known to be stored; with an idempotencyKey the call can be repeated.';
+  return new NotificationsError('DATABASE_UNAVAILABLE', `Postgres did not answer: ${message}. ${remedy}`, {
+    cause: error,
+  });
+}

@@ -1,0 +1,38 @@
+export type { Broker, BrokerContext, BrokerFactory, Hint, HintHandler } from './broker/broker.js';
+export { inProcessBroker } from './broker/in-process.broker.js';
+export { type PostgresBrokerOptions, postgresBroker } from './broker/postgres.broker.js';
+export type { TransportBrokerOptions } from './broker/transport.broker.js';
+export { NotificationsDataSource, runNotificationsMigrations } from './inbox/database.js';
+export { ParkedNotifications, type ParkedRow } from './inbox/parked.js';
+export type {
+  Change,
+  ChangeResult,
+  InboxKey,
+  InboxNotification,
+  InboxNumbers,
+  InboxPage,
+  ListQuery,
+  Notification,
+  NotificationData,
+  NotificationType,
+  NotificationTypes,
+  NotifyResult,
+  Recipient,
+} from './notification.js';
+export {
+  NotificationService,
+  type NotifyOptions,
+  type SignalOptions,
+  type StreamOptions,
+} from './notification.service.js';
+export { NotificationsError, type NotificationsErrorCode } from './notifications.error.js';
+export { NotificationsModule } from './notifications.module.js';
+export type {
+  HttpRequest,
+  Identity,
+  JwtOptions,
+  NotificationsExtras,
+  NotificationsOptions,
+  RetentionOptions,
+  StreamTokenOptions,
+} from './notifications.options.js';

@@ -1,0 +1,1 @@
+export { type NatsBrokerOptions, natsBroker } from './broker/nats.broker.js';

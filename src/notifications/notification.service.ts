@@ -1,0 +1,256 @@
+import type { Writable } from 'node:stream';
+import type { MessageEvent } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
+import { Observable } from 'rxjs';
+import type { EntityManager } from 'typeorm';
+import {
+  idsOf,
+  idsOrUpTo,
+  keyOf,
+  listQueryOf,
+  messageOf,
+  recipientsOf,
+  signalsOf,
+  streamOptionsOf,
+} from './arguments.js';
+import { Announcer } from './broker/announcer.js';
+import { ConnectionCounts } from './inbox/connection-counts.js';
+import { DirectDelivery, type Outgoing, RECIPIENTS_PER_STATEMENT } from './inbox/direct-delivery.js';
+import { type ChangeOutcome, InboxStore } from './inbox/inbox.store.js';
+import { Outbox } from './inbox/outbox.js';
+import { toNotificationsError } from './inbox/postgres-error.js';
+import { hintsOf } from './inbox/relay.js';
+import { readable } from './invalid.js';
+import type {
+  ChangeResult,
+  InboxKey,
+  InboxNumbers,
+  InboxPage,
+  ListQuery,
+  Notification,
+  NotifyResult,
+  Recipient,
+} from './notification.js';
+import { checkPayload } from './payload.js';
+import { Hub } from './stream/hub.js';
+
+/** How a notification is sent. */
+export interface NotifyOptions {
+  /**
+   * The EntityManager of the caller's transaction: the notification exists if, and only if, that commits.
+   * @default it is delivered at once
+   */
+  manager?: EntityManager;
+  /** The recipients' tenant. @default '' */
+  tenant?: string;
+  /** A second message of the tenant with the same key is not stored, as long as the first is kept. @default none */
+  idempotencyKey?: string;
+  /** Not before this moment, by the database's clock. @default now */
+  deliverAt?: Date | string;
+  /** From this moment on it is neither listed nor streamed nor counted, by the database's clock. @default never */
+  expiresAt?: Date | string;
+}
+
+/** Whom a signal is for. */
+export interface SignalOptions {
+  /** The recipients' tenant. @default '' */
+  tenant?: string;
+}
+
+/** How a stream starts and ends. */
+export interface StreamOptions {
+  /** Where the client left off: the last event ID that it received. @default the present */
+  lastEventId?: string;
+  /** Ends the stream at this moment with `close` `expired`. @default never */
+  expiresAt?: Date;
+  /** `streamsValidFrom()` when the client was let in: a `disconnect()` since then ends the stream. @default now's */
+  validFrom?: number;
+  /**
+   * The raw response (`ServerResponse`) that the stream is written to: the stream is paced by its socket.
+   * @default none: what is emitted is taken to be consumed at once
+   */
+  response?: Writable;
+}
+
+/** Sends, lists, changes and streams notifications. */
+@Injectable()
+export class NotificationService {
+  constructor(
+    @Inject(DirectDelivery) private readonly direct: DirectDelivery,
+    @Inject(Outbox) private readonly outbox: Outbox,
+    @Inject(InboxStore) private readonly inboxes: InboxStore,
+    @Inject(Announcer) private readonly announcer: Announcer,
+    @Inject(Hub) private readonly hub: Hub,
+    @Inject(ConnectionCounts) private readonly counts: ConnectionCounts,
+  ) {}
+
+  /**
+   * Notifies one recipient or many (100,000 at most).
+   *
+   * @returns `delivered` once it is in every inbox; `queued` with `manager`, a future `deliverAt`, or more than 5,000
+   * recipients; `duplicate` if the idempotency key is taken.
+   * @throws {NotificationsError} before anything is written, if an argument breaks a limit; see its codes.
+   */
+  async notify(
+    to: string | readonly string[],
+    notification: Notification,
+    options: NotifyOptions = {},
+  ): Promise<NotifyResult> {
+    const { content, ...when } = messageOf(notification, options);
+    return await this.send({ ...content, recipients: recipientsOf(to) }, when);
+  }
+
+  /** Notifies everybody of a tenant who has an inbox: whoever was sent something or has looked before. */
+  async broadcast(notification: Notification, options: NotifyOptions = {}): Promise<NotifyResult> {
+    const { content, ...when } = messageOf(notification, options);
+    return await this.send({ ...content, kind: 'broadcast' }, when);
+  }
+
+  /** A page of a recipient's notifications, newest first. */
+  async list(recipient: Recipient, query: ListQuery = {}): Promise<InboxPage> {
+    const key = keyOf(recipient);
+    return await this.inboxes.list(key, listQueryOf(query)).catch(refuse);
+  }
+
+  /** The count of unread notifications, with the numbers that tell how new it is. */
+  async unreadCount(recipient: Recipient): Promise<InboxNumbers> {
+    const { lastId, unread, revision } = await this.inboxes.numbers(keyOf(recipient)).catch(refuse);
+    return { lastId, unread, revision };
+  }
+
+  /** Marks notifications as read: up to 1,000 ids, or all up to an id. Ids that are not in the inbox are passed over. */
+  async markRead(recipient: Recipient, which: readonly number[] | { upTo: number }): Promise<ChangeResult> {
+    const given = idsOrUpTo(which);
+    return await this.change(recipient, (key) =>
+      'upTo' in given ? this.inboxes.markReadUpTo(key, given.upTo) : this.inboxes.markRead(key, given.ids),
+    );
+  }
+
+  /** Marks up to 1,000 notifications as unread. Ids that are not in the inbox are passed over. */
+  async markUnread(recipient: Recipient, ids: readonly number[]): Promise<ChangeResult> {
+    const given = idsOf(ids);
+    return await this.change(recipient, (key) => this.inboxes.markUnread(key, given));
+  }
+
+  /** Deletes up to 1,000 notifications from the inbox. Ids that are not in it are passed over. */
+  async remove(recipient: Recipient, ids: readonly number[]): Promise<ChangeResult> {
+    const given = idsOf(ids);
+    return await this.change(recipient, (key) => this.inboxes.remove(key, given));
+  }
+
+  /**
+   * A recipient's event stream, for an `@Sse()` handler: what was missed since `lastEventId`, then what happens.
+   * It never errors; each subscription is a stream of its own.
+   *
+   * @throws {NotificationsError} `TOO_MANY_STREAMS_OF_RECIPIENT` or `TOO_MANY_STREAMS`, here or on subscription
+   */
+  stream(recipient: Recipient, options: StreamOptions = {}): Observable<MessageEvent> {
+    const key = keyOf(recipient);
+    const { response: given, ...rest } = streamOptionsOf(options);
+    // The Http2ServerResponse of node:http2 is no Writable: it doesn't tell when it needs to drain. Its stream is one.
+    const response = given && 'stream' in given ? (given.stream as Writable) : given;
+    // A place is taken now, while an error can still be answered. A client that left meanwhile is never subscribed to:
+    // then its response gives the place back.
+    const reserved = response && !response.closed ? this.hub.admit(key) : undefined;
+    if (reserved) response?.once('close', reserved);
+    return new Observable((subscriber) => {
+      const release = reserved ?? this.hub.admit(key);
+      const connection = this.hub.connect(key, {
+        ...rest,
+        output: response,
+        next: (frame) => subscriber.next(frame),
+        complete: () => subscriber.complete(),
+      });
+      return () => {
+        connection.close();
+        release();
+      };
+    });
+  }
+
+  /** Ends the recipient's live streams, and lets no stream token issued before open a new one. */
+  async disconnect(recipient: Recipient): Promise<void> {
+    const key = keyOf(recipient);
+    // A stream that has not read its inbox yet could not tell this from a disconnect() before its time.
+    const streams = this.hub.streamsOf(key);
+    await this.inboxes.disconnect(key).catch(refuse);
+    for (const stream of streams) stream.end('revoked');
+    this.announcer.announce([key]);
+  }
+
+  /** When `disconnect(recipient)` was last called, in microseconds by the database's clock; 0 if never. */
+  async streamsValidFrom(recipient: Recipient): Promise<number> {
+    const { streamsValidFrom } = await this.inboxes.numbers(keyOf(recipient)).catch(refuse);
+    return streamsValidFrom;
+  }
+
+  /**
+   * Sends something to the live streams of one recipient or many, such as the progress of an import: it is not stored, not
+   * replayed, and reaches whoever listens now. Best effort: a stream that isn't reading misses it.
+   *
+   * To many recipients it goes to each by itself: for everybody of a tenant take `signalAll()`.
+   *
+   * @param data a JSON object, at most 4 KiB as JSON.
+   * @throws {NotificationsError} `INVALID_ARGUMENT`
+   */
+  signal(to: string | readonly string[], type: string, data: object = {}, options: SignalOptions = {}): void {
+    this.announcer.announce(signalsOf(type, data, options, to ?? []));
+  }
+
+  /** `signal()` to every live stream of a tenant. */
+  signalAll(type: string, data: object = {}, options: SignalOptions = {}): void {
+    this.announcer.announce(signalsOf(type, data, options));
+  }
+
+  /** How many streams this instance has, of one recipient or of all. */
+  connections(recipient?: Recipient): number {
+    return this.hub.connections(recipient === undefined ? undefined : keyOf(recipient));
+  }
+
+  /**
+   * How many streams all instances have together, of one recipient or of all. Each instance tells its numbers every few
+   * seconds, so this is right eventually; what a killed instance told counts for half a minute.
+   *
+   * @throws {NotificationsError} `DATABASE_UNAVAILABLE` when Postgres takes longer than two seconds: nobody waits longer.
+   */
+  async totalConnections(recipient?: Recipient): Promise<number> {
+    const key = recipient === undefined ? undefined : keyOf(recipient);
+    return await this.counts.total(key).catch(refuse);
+  }
+
+  private async send(payload: Outgoing, when: { manager?: EntityManager; deliverAt?: string }): Promise<NotifyResult> {
+    readable('The notification', () => checkPayload(payload));
+    const messageId = payload.id;
+    const parts = split(payload);
+    if (when.manager || when.deliverAt || parts.length > 1) {
+      await this.outbox.add(parts, when);
+      return { messageId, status: 'queued' };
+    }
+    const existing = await this.direct.deliver(payload);
+    if (existing) return { messageId: existing, status: 'duplicate' };
+    this.announcer.announce(hintsOf(payload));
+    return { messageId, status: 'delivered' };
+  }
+
+  private async change(recipient: Recipient, work: (key: InboxKey) => Promise<ChangeOutcome>): Promise<ChangeResult> {
+    const key = keyOf(recipient);
+    const { change, ...result } = await work(key).catch(refuse);
+    if (change) this.announcer.announce([{ ...key, change }]);
+    return result;
+  }
+}
+
+/** A message for more recipients than one statement may lock becomes several rows of the outbox. */
+function split(payload: Outgoing): Outgoing[] {
+  if (payload.kind === 'broadcast' || payload.recipients.length <= RECIPIENTS_PER_STATEMENT) return [payload];
+  const parts: Outgoing[] = [];
+  for (let i = 0; i < payload.recipients.length; i += RECIPIENTS_PER_STATEMENT) {
+    const recipients = payload.recipients.slice(i, i + RECIPIENTS_PER_STATEMENT);
+    parts.push({ ...payload, recipients, ...(i > 0 && { continues: true }) });
+  }
+  return parts;
+}
+
+function refuse(error: unknown): never {
+  throw toNotificationsError(error);
+}

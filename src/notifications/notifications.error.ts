@@ -1,0 +1,33 @@
+/** What went wrong, for programs. Codes are stable; messages may get better. */
+export type NotificationsErrorCode =
+  /** An argument breaks a limit or has the wrong form. Nothing was stored. */
+  | 'INVALID_ARGUMENT'
+  /** The options of the module can't work. Thrown at start-up. */
+  | 'INVALID_OPTIONS'
+  /** `manager` belongs to a transaction that has ended, or has failed and can only be rolled back. */
+  | 'TRANSACTION_OVER'
+  /** `manager` belongs to another database than the notifications. */
+  | 'WRONG_DATABASE'
+  /** Postgres could not be reached or broke off. With an `idempotencyKey` the call can simply be repeated. */
+  | 'DATABASE_UNAVAILABLE'
+  /** Postgres refused this notification; `cause` has its answer. */
+  | 'REJECTED_BY_DATABASE'
+  /** There are as many streams as `maxStreamsPerRecipient` allows. */
+  | 'TOO_MANY_STREAMS_OF_RECIPIENT'
+  /** There are as many streams as `maxStreams` allows on this instance. */
+  | 'TOO_MANY_STREAMS'
+  /** The application is shutting down. */
+  | 'CLOSED';
+
+/** The one error that this library throws. */
+export class NotificationsError extends Error {
+  override readonly name = 'NotificationsError';
+
+  constructor(
+    readonly code: NotificationsErrorCode,
+    message: string,
+    options?: { cause?: unknown },
+  ) {
+    super(message, options);
+  }
+}

@@ -1,0 +1,144 @@
+import {
+  type BeforeApplicationShutdown,
+  ConfigurableModuleBuilder,
+  type DynamicModule,
+  Inject,
+  type MiddlewareConsumer,
+  Module,
+  type NestModule,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+} from '@nestjs/common';
+import type { Broker } from './broker/broker.js';
+import { applyCors } from './http/cors.js';
+import { checkHttpOptions, createControllers, HTTP_PROVIDERS } from './http/http.providers.js';
+import { ConnectionCounts } from './inbox/connection-counts.js';
+import { NotificationsDataSource } from './inbox/database.js';
+import { DirectDelivery } from './inbox/direct-delivery.js';
+import { Outbox } from './inbox/outbox.js';
+import { ParkedNotifications } from './inbox/parked.js';
+import { Purge } from './inbox/purge.js';
+import { Relay } from './inbox/relay.js';
+import { NotificationService } from './notification.service.js';
+import {
+  type NotificationsExtras,
+  type NotificationsOptions,
+  type ResolvedOptions,
+  resolveOptions,
+} from './notifications.options.js';
+import { PROVIDERS } from './notifications.providers.js';
+import { NOTIFICATIONS_BROKER, NOTIFICATIONS_OPTIONS, NOTIFICATIONS_PATH } from './notifications.tokens.js';
+import { Hub } from './stream/hub.js';
+
+/** How long the shutdown waits for what is under way. */
+const SHUTDOWN_MS = 5_000;
+
+const EXTRAS: Required<NotificationsExtras> = {
+  path: 'notifications',
+  controllers: true,
+  isGlobal: true,
+  controllerDecorators: [],
+};
+
+const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<NotificationsOptions>({
+  moduleName: 'Notifications',
+})
+  .setClassMethodName('forRoot')
+  .setExtras<NotificationsExtras>(EXTRAS, (definition, given): DynamicModule => {
+    // One that is given as undefined has its default too, as in `{ path: process.env.NOTIFICATIONS_PATH }`.
+    const set = Object.entries(given).filter(([, value]) => value !== undefined);
+    const extras: typeof EXTRAS = { ...EXTRAS, ...Object.fromEntries(set) };
+    return {
+      ...definition,
+      global: extras.isGlobal,
+      controllers: extras.controllers ? createControllers(extras) : [],
+      providers: [
+        ...(definition.providers ?? []),
+        RESOLVED_OPTIONS,
+        { provide: NOTIFICATIONS_PATH, useValue: extras.controllers ? extras.path : null },
+        ...(extras.controllers ? HTTP_PROVIDERS : []),
+        ...PROVIDERS,
+      ],
+      exports: [NotificationService, ParkedNotifications],
+    };
+  })
+  .build();
+
+const RESOLVED_OPTIONS = {
+  provide: NOTIFICATIONS_OPTIONS,
+  inject: [MODULE_OPTIONS_TOKEN, NOTIFICATIONS_PATH],
+  useFactory: (given: NotificationsOptions, path: string | null) => {
+    const options = resolveOptions(given);
+    // Before anything is connected: nobody would close it after a start that fails.
+    if (path !== null) checkHttpOptions(options);
+    return options;
+  },
+};
+
+/**
+ * In-app notifications: inject `NotificationService` and say `notify(...)`; browsers listen at `path/stream`.
+ *
+ * @example
+ * NotificationsModule.forRoot({ jwt: { secret: process.env.JWT_SECRET } })
+ */
+@Module({})
+export class NotificationsModule
+  extends ConfigurableModuleClass
+  implements NestModule, OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown
+{
+  constructor(
+    @Inject(NOTIFICATIONS_OPTIONS) private readonly options: ResolvedOptions,
+    @Inject(NOTIFICATIONS_PATH) private readonly path: string | null,
+    @Inject(NOTIFICATIONS_BROKER) private readonly broker: Broker,
+    @Inject(NotificationsDataSource) private readonly database: NotificationsDataSource,
+    @Inject(DirectDelivery) private readonly direct: DirectDelivery,
+    @Inject(Outbox) private readonly outbox: Outbox,
+    @Inject(Relay) private readonly relay: Relay,
+    @Inject(Purge) private readonly purge: Purge,
+    @Inject(Hub) private readonly hub: Hub,
+    @Inject(ConnectionCounts) private readonly counts: ConnectionCounts,
+  ) {
+    super();
+  }
+
+  configure(consumer: MiddlewareConsumer): void {
+    if (this.path !== null) applyCors(consumer, this.path, this.options.cors);
+  }
+
+  async onApplicationBootstrap(): Promise<void> {
+    await this.broker.subscribe(this.hub);
+    this.relay.start();
+    this.purge.start();
+    this.counts.start();
+  }
+
+  /** Streams end before the HTTP server closes: it would wait for them for ever. */
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.hub.shutdown();
+  }
+
+  /** Requests have been answered by now: what they sent is finished, and only then the pool goes. */
+  async onApplicationShutdown(): Promise<void> {
+    // A host may close twice: Nest then calls every hook twice.
+    if (!this.database.isInitialized) return;
+    await atMost(SHUTDOWN_MS, this.finish());
+  }
+
+  private async finish(): Promise<void> {
+    await Promise.all([this.direct.close(), this.relay.close(), this.purge.close(), this.counts.close()]);
+    // They have announced what they finished; the broker still sends that.
+    await this.broker.close();
+    this.outbox.close();
+    await this.database.destroy();
+  }
+}
+
+/** A Postgres that has gone silent would hold up every deploy until its statements time out. */
+async function atMost(ms: number, work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([work, timeout]);
+  clearTimeout(timer);
+}

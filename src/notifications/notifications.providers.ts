@@ -1,0 +1,113 @@
+import type { Provider } from '@nestjs/common';
+import { ModuleRef } from '@nestjs/core';
+import type { DataSource } from 'typeorm';
+import { Announcer } from './broker/announcer.js';
+import type { Broker } from './broker/broker.js';
+import { postgresBroker } from './broker/postgres.broker.js';
+import { hostDataSource } from './host-data-source.js';
+import { ConnectionCounts } from './inbox/connection-counts.js';
+import { NotificationsDataSource } from './inbox/database.js';
+import { DirectDelivery } from './inbox/direct-delivery.js';
+import { InboxStore } from './inbox/inbox.store.js';
+import { Outbox } from './inbox/outbox.js';
+import { ParkedNotifications } from './inbox/parked.js';
+import { Purge } from './inbox/purge.js';
+import { Relay } from './inbox/relay.js';
+import { Incidents } from './incidents.js';
+import { NotificationService } from './notification.service.js';
+import type { ResolvedOptions } from './notifications.options.js';
+import { NOTIFICATIONS_BROKER, NOTIFICATIONS_HOST, NOTIFICATIONS_OPTIONS } from './notifications.tokens.js';
+import { Hub } from './stream/hub.js';
+
+/** What the module consists of, once its options are known; in the order of a notification's path. */
+export const PROVIDERS: Provider[] = [
+  {
+    provide: NOTIFICATIONS_HOST,
+    inject: [NOTIFICATIONS_OPTIONS, ModuleRef],
+    useFactory: (options: ResolvedOptions, modules: ModuleRef) => hostDataSource(options.dataSource, modules),
+  },
+  {
+    provide: NotificationsDataSource,
+    inject: [NOTIFICATIONS_HOST, NOTIFICATIONS_OPTIONS],
+    useFactory: (host: DataSource, options: ResolvedOptions) => NotificationsDataSource.start(host.options, options),
+  },
+  Incidents,
+  {
+    provide: InboxStore,
+    inject: [NotificationsDataSource],
+    useFactory: (database: NotificationsDataSource) => new InboxStore(database),
+  },
+  {
+    provide: DirectDelivery,
+    inject: [NotificationsDataSource],
+    useFactory: (database: NotificationsDataSource) => new DirectDelivery(database),
+  },
+  {
+    provide: Outbox,
+    inject: [NotificationsDataSource, NOTIFICATIONS_HOST, Relay],
+    useFactory: (database: NotificationsDataSource, host: DataSource, relay: Relay) =>
+      new Outbox(database, host, () => relay.wake()),
+  },
+  {
+    provide: Relay,
+    inject: [NotificationsDataSource, Announcer, Incidents],
+    useFactory: (database: NotificationsDataSource, announcer: Announcer, incidents: Incidents) =>
+      new Relay(database, {
+        onDelivered: (hints) => announcer.announce(hints),
+        onParked: (pos, error) => incidents.parked(pos, error),
+        onError: (error) => incidents.failed('relay', error),
+      }),
+  },
+  {
+    provide: ParkedNotifications,
+    inject: [NotificationsDataSource, Relay],
+    useFactory: (database: NotificationsDataSource, relay: Relay) =>
+      new ParkedNotifications(database, () => relay.wake()),
+  },
+  {
+    provide: Purge,
+    inject: [NotificationsDataSource, NOTIFICATIONS_OPTIONS, Announcer, Incidents],
+    useFactory: (
+      database: NotificationsDataSource,
+      { retention }: ResolvedOptions,
+      announcer: Announcer,
+      incidents: Incidents,
+    ) =>
+      new Purge(database, retention?.days ?? null, {
+        onPurged: (hints) => announcer.announce(hints),
+        onError: (error) => incidents.failed('purge', error),
+      }),
+  },
+  {
+    provide: NOTIFICATIONS_BROKER,
+    inject: [NotificationsDataSource, NOTIFICATIONS_OPTIONS, Incidents],
+    useFactory: (
+      database: NotificationsDataSource,
+      { broker = postgresBroker() }: ResolvedOptions,
+      incidents: Incidents,
+    ) =>
+      broker({
+        channel: database.channel,
+        postgres: database.address,
+        onDown: (error) => incidents.failed('broker', error),
+      }),
+  },
+  {
+    provide: Announcer,
+    inject: [Hub, NOTIFICATIONS_BROKER],
+    useFactory: (hub: Hub, broker: Broker) => new Announcer(hub, broker),
+  },
+  {
+    provide: Hub,
+    inject: [InboxStore, NOTIFICATIONS_OPTIONS, Incidents],
+    useFactory: (store: InboxStore, options: ResolvedOptions, incidents: Incidents) =>
+      new Hub(store, options, (error) => incidents.failed('stream', error)),
+  },
+  {
+    provide: ConnectionCounts,
+    inject: [NotificationsDataSource, Hub, Incidents],
+    useFactory: (database: NotificationsDataSource, hub: Hub, incidents: Incidents) =>
+      new ConnectionCounts(database, hub, (error) => incidents.failed('counts', error)),
+  },
+  NotificationService,
+];

@@ -1,0 +1,57 @@
+/** Runs a task again and again: never twice at once, and at once when woken. */
+export class Periodic {
+  private timer?: NodeJS.Timeout;
+  private running?: Promise<void>;
+  private again = false;
+  private closed = false;
+
+  /**
+   * @param task resolves to the milliseconds until it should run next; to anything else for `intervalMs`.
+   * @param onError is told what the task rejected with; the task runs again after `intervalMs`.
+   */
+  constructor(
+    private readonly intervalMs: number,
+    private readonly task: () => Promise<unknown>,
+    private readonly onError: (error: unknown) => void,
+  ) {}
+
+  /** Starts with a pause of `delayMs`. @default intervalMs */
+  start(delayMs = this.intervalMs): void {
+    if (this.closed) return;
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.wake(), delayMs);
+    this.timer.unref();
+  }
+
+  /** Runs the task now, or once more when the run under way has ended. */
+  wake(): void {
+    if (this.closed) return;
+    this.again = true;
+    this.running ??= this.run();
+  }
+
+  /** Resolves when the run under way, if any, has ended. */
+  async close(): Promise<void> {
+    this.closed = true;
+    clearTimeout(this.timer);
+    await this.running;
+  }
+
+  private async run(): Promise<void> {
+    clearTimeout(this.timer);
+    let pause: number | undefined;
+    while (this.again && !this.closed) {
+      this.again = false;
+      try {
+        const result = await this.task();
+        pause = typeof result === 'number' ? result : undefined;
+      } catch (error) {
+        pause = undefined;
+        this.onError(error);
+      }
+    }
+    // In the turn that leaves the loop: a wake after it starts a run of its own.
+    this.running = undefined;
+    this.start(pause);
+  }
+}

@@ -1,0 +1,204 @@
+import type { Hint, HintHandler } from '../broker/broker.js';
+import type { ConnectionCount, Counted } from '../inbox/connection-counts.js';
+import type { InboxStore } from '../inbox/inbox.store.js';
+import type { InboxKey } from '../notification.js';
+import { Periodic } from '../periodic.js';
+import { Admission } from './admission.js';
+import { ConnectedInbox } from './connected-inbox.js';
+import { Connection, type ConnectionHost, type ConnectionOptions } from './connection.js';
+import { Heartbeat } from './heartbeat.js';
+import { InboxReader } from './inbox-reader.js';
+
+/** Inboxes in one query: of the hub's, which mostly have one new item each, and of connections that catch up. */
+const LIVE_PER_READ = 200;
+const CATCHING_UP_PER_READ = 25;
+const INBOXES_PER_STATEMENT = 5_000;
+const SHUTDOWN_MS = 2_000;
+
+export interface HubOptions {
+  heartbeatMs: number;
+  retryMs: number;
+  sweepMs: number;
+  slowClientMs: number;
+  maxStreamAgeMs: number | null;
+  maxPendingBytes: number;
+  maxReplay: number;
+  maxStreamsPerRecipient: number;
+  maxStreams: number | null;
+}
+
+/**
+ * Routes: from a recipient to that recipient's connections on this instance, by a map, so that an event costs what its
+ * own connections cost. Hints only tell where to look; every frame comes from Postgres, by cursor.
+ */
+export class Hub implements HintHandler, Counted {
+  private readonly inboxes = new Map<string, ConnectedInbox>();
+  private readonly admission: Admission;
+  private readonly heartbeat: Heartbeat;
+  private readonly live: InboxReader;
+  private readonly catchingUp: InboxReader;
+  private readonly sweeper: Periodic;
+  private closing = false;
+  private connectionCount = 0;
+  /** Recipients whose number of connections has changed since it was last told. */
+  private changed = new Map<string, InboxKey>();
+
+  /** @param onError is told of reads that fail; they are repeated. */
+  constructor(
+    private readonly store: InboxStore,
+    private readonly options: HubOptions,
+    private readonly onError: (error: unknown) => void,
+  ) {
+    this.admission = new Admission(options);
+    this.heartbeat = new Heartbeat(options.heartbeatMs);
+    this.live = new InboxReader(store, LIVE_PER_READ, onError);
+    this.catchingUp = new InboxReader(store, CATCHING_UP_PER_READ, onError);
+    this.sweeper = new Periodic(options.sweepMs, () => this.sweep(), onError);
+    this.sweeper.start();
+  }
+
+  /** See {@link Admission.admit}. */
+  admit(key: InboxKey): () => void {
+    return this.admission.admit(nameOf(key));
+  }
+
+  /** Registers a connection, and only then reads: what happens from now on is not missed. */
+  connect(key: InboxKey, options: ConnectionOptions): Connection {
+    const name = nameOf(key);
+    let inbox = this.inboxes.get(name);
+    if (!inbox) {
+      inbox = new ConnectedInbox(key, this.live);
+      this.inboxes.set(name, inbox);
+    }
+    const connection = new Connection(this.hostOf(inbox, name), options);
+    inbox.connections.add(connection);
+    this.heartbeat.add(connection);
+    this.connectionCount += 1;
+    this.changed.set(name, key);
+    if (this.closing) connection.end('shutdown', this.spreadRetry(), SHUTDOWN_MS);
+    else void connection.open();
+    return connection;
+  }
+
+  /** Streams on this instance, of one recipient or of all. */
+  connections(key?: InboxKey): number {
+    if (!key) return this.connectionCount;
+    return this.inboxes.get(nameOf(key))?.connections.size ?? 0;
+  }
+
+  /** The streams of a recipient that there are now. */
+  streamsOf(key: InboxKey): Connection[] {
+    return [...(this.inboxes.get(nameOf(key))?.connections ?? [])];
+  }
+
+  onHints(hints: readonly Hint[]): void {
+    for (const { tenant, recipient, change, signal } of hints) {
+      if (signal !== undefined) this.signal(tenant, recipient, signal);
+      else if (recipient === undefined) void this.onBroadcast(tenant);
+      else this.inboxes.get(nameOf({ tenant, recipient }))?.refresh(change);
+    }
+  }
+
+  takeChangedCounts(all: boolean): ConnectionCount[] {
+    const taken = this.changed;
+    this.changed = new Map();
+    // Those that left stay among them: whoever asks for all may have told their number, and not know it.
+    if (all) for (const [name, inbox] of this.inboxes) taken.set(name, inbox.key);
+    return [...taken.values()].map((key) => ({ ...key, connections: this.connections(key) }));
+  }
+
+  returnChangedCounts(counts: readonly ConnectionCount[]): void {
+    for (const { tenant, recipient } of counts) this.changed.set(nameOf({ tenant, recipient }), { tenant, recipient });
+  }
+
+  /** Hints may have been lost: looks at every connected inbox. */
+  onGap(): void {
+    if (!this.closing) this.sweeper.wake();
+  }
+
+  /** Ends every stream, spreading the clients' return, and resolves once they are gone, after about 2 s at the latest. */
+  async shutdown(): Promise<void> {
+    this.closing = true;
+    this.heartbeat.close();
+    this.live.close();
+    this.catchingUp.close();
+    // Not awaited: a sweep may be waiting for a Postgres that is down.
+    void this.sweeper.close();
+    const outputs: Promise<void>[] = [];
+    for (const inbox of [...this.inboxes.values()]) {
+      for (const connection of [...inbox.connections]) {
+        outputs.push(connection.gone());
+        connection.end('shutdown', this.spreadRetry(), SHUTDOWN_MS);
+      }
+    }
+    if (outputs.length === 0) return;
+    await Promise.race([Promise.all(outputs), pause(SHUTDOWN_MS + 100)]);
+    // Gone means handed to the kernel; the last bytes leave in a moment.
+    await pause(50);
+  }
+
+  private hostOf(inbox: ConnectedInbox, name: string): ConnectionHost {
+    return {
+      ...this.options,
+      read: (after, isWanted) => inbox.read(this.catchingUp, after, isWanted),
+      isOutdated: (page) => inbox.isOutdated(page),
+      isRevoked: (connection) => inbox.isRevoked(connection),
+      left: (connection) => {
+        this.connectionCount -= 1;
+        inbox.connections.delete(connection);
+        this.heartbeat.delete(connection);
+        this.changed.set(name, inbox.key);
+        if (inbox.connections.size === 0 && this.inboxes.get(name) === inbox) this.inboxes.delete(name);
+      },
+    };
+  }
+
+  /** What can't be sent now is gone: a signal is only about this moment. */
+  private signal(tenant: string, recipient: string | undefined, json: string): void {
+    const inboxes = recipient === undefined ? this.ofTenant(tenant) : [this.inboxes.get(nameOf({ tenant, recipient }))];
+    for (const inbox of inboxes) for (const connection of inbox?.connections ?? []) connection.signal(json);
+  }
+
+  private ofTenant(tenant: string): ConnectedInbox[] {
+    return [...this.inboxes.values()].filter((inbox) => inbox.key.tenant === tenant);
+  }
+
+  /** One statement for all connected recipients of the tenant, instead of one each when they are read. */
+  private async onBroadcast(tenant: string): Promise<void> {
+    const inboxes = this.ofTenant(tenant);
+    try {
+      for (let i = 0; i < inboxes.length; i += INBOXES_PER_STATEMENT) {
+        await this.store.materialise(inboxes.slice(i, i + INBOXES_PER_STATEMENT).map((inbox) => inbox.key));
+      }
+    } catch (error) {
+      // Each read makes up for it.
+      this.onError(error);
+    }
+    for (const inbox of inboxes) inbox.refresh();
+  }
+
+  private async sweep(): Promise<void> {
+    const known = [...this.inboxes.values()].flatMap((inbox) =>
+      inbox.newest
+        ? [{ inbox, ...inbox.key, ...inbox.newest.numbers, streamsValidFrom: inbox.newest.streamsValidFrom }]
+        : [],
+    );
+    for (let i = 0; i < known.length; i += INBOXES_PER_STATEMENT) {
+      const chunk = known.slice(i, i + INBOXES_PER_STATEMENT);
+      for (const { index } of await this.store.sweep(chunk)) chunk[index]?.inbox.refresh();
+    }
+  }
+
+  private spreadRetry(): number {
+    return Math.round(this.options.retryMs * (0.5 + Math.random()));
+  }
+}
+
+/** U+0000 is in no id, so no two keys have the same name. */
+function nameOf({ tenant, recipient }: InboxKey): string {
+  return `${tenant}\0${recipient}`;
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms).unref());
+}

@@ -1,0 +1,113 @@
+import type { Writable } from 'node:stream';
+
+/**
+ * Tells how much a client can take, by the socket that it reads from. Whoever writes frames gets no sign of that from
+ * an Observable, and neither does Nest's queue behind it.
+ */
+export class Pacer {
+  /** Since when nothing has drained, in milliseconds of `Date.now()`; undefined while the client keeps up. */
+  private stalledSince?: number;
+  /** What the kernel had not taken when that was last looked at. */
+  private queuedBytes?: number;
+  private pendingBytes = 0;
+  private corked = false;
+  private checking?: NodeJS.Immediate;
+  private closed = false;
+  private readonly waiting = new Set<(open: boolean) => void>();
+
+  /** @param output what the frames end up in; without it every client is taken to keep up. */
+  constructor(
+    private readonly output: Writable | undefined,
+    private readonly maxPendingBytes: number,
+  ) {}
+
+  /** The client isn't reading as fast as it is written to. */
+  get isStalled(): boolean {
+    return this.stalledSince !== undefined;
+  }
+
+  /** The client isn't reading, and as much waits for it as may wait. */
+  get isFull(): boolean {
+    return this.isStalled && this.pendingBytes >= this.maxPendingBytes;
+  }
+
+  /** The client is reading, and what has been written in this very turn of the event loop is not too much yet. */
+  get takesMore(): boolean {
+    return !this.isStalled && (this.pendingBytes === 0 || this.pendingBytes < this.maxPendingBytes);
+  }
+
+  /** For how many milliseconds nothing has drained. What the kernel has taken since the last call counts as draining. */
+  stalledFor(now: number): number {
+    if (this.stalledSince === undefined) return 0;
+    // 'drain' comes only once everything is taken, which a slow client may need minutes for.
+    const queuedBytes = queuedBytesOf(this.output);
+    if (queuedBytes !== this.queuedBytes) this.stalledSince = now;
+    this.queuedBytes = queuedBytes;
+    return now - this.stalledSince;
+  }
+
+  /** Call it before frames of `bytes` are written: what is written until the next turn leaves together. */
+  beforeWrite(bytes: number): void {
+    if (!this.output || this.closed) return;
+    this.pendingBytes += bytes;
+    if (!this.corked) {
+      this.corked = true;
+      this.output.cork();
+    }
+    // In a turn of its own: until then Nest hands the frames over one by one.
+    this.checking ??= setImmediate(this.check);
+  }
+
+  /** @returns true once the client can take more, false if it has left. */
+  async drained(): Promise<boolean> {
+    if (this.closed) return false;
+    if (!this.output) return await new Promise((resolve) => setImmediate(() => resolve(!this.closed)));
+    if (!this.checking && !this.isStalled) return true;
+    return await new Promise((resolve) => this.waiting.add(resolve));
+  }
+
+  close(): void {
+    this.closed = true;
+    clearImmediate(this.checking);
+    this.output?.off('drain', this.onDrain);
+    if (this.corked) this.output?.uncork();
+    this.corked = false;
+    this.release(false);
+  }
+
+  private readonly check = (): void => {
+    this.checking = undefined;
+    const output = this.output as Writable;
+    if (this.corked) {
+      this.corked = false;
+      output.uncork();
+    }
+    if (output.writableNeedDrain) {
+      if (this.stalledSince !== undefined) return;
+      this.stalledSince = Date.now();
+      this.queuedBytes = queuedBytesOf(output);
+      output.once('drain', this.onDrain);
+      return;
+    }
+    this.pendingBytes = 0;
+    this.stalledSince = undefined;
+    this.release(true);
+  };
+
+  private readonly onDrain = (): void => {
+    this.stalledSince = undefined;
+    // What Nest has queued goes first.
+    this.checking ??= setImmediate(this.check);
+  };
+
+  private release(open: boolean): void {
+    for (const resolve of this.waiting) resolve(open);
+    this.waiting.clear();
+  }
+}
+
+/** By the handle that Node's own socket timeouts look at: nothing public tells of a write that is halfway done. */
+function queuedBytesOf(output: Writable | undefined): number | undefined {
+  const { socket } = (output ?? {}) as { socket?: { _handle?: { writeQueueSize?: number } | null } | null };
+  return socket?._handle?.writeQueueSize;
+}

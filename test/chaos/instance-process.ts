@@ -1,0 +1,115 @@
+import type { ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { InstanceOptions } from './instance/protocol.js';
+import type { Tally } from './tally.js';
+
+/** A start that takes longer than this has failed. */
+const START_MS = 30_000;
+/** An orchestrator kills what SIGTERM hasn't ended by then. */
+const TERM_MS = 15_000;
+
+/** One instance of the CRM, started again whenever it ends, as a supervisor would. */
+export class InstanceProcess {
+  readonly url: string;
+  /** The longest that SIGTERM took. */
+  slowestTermMs = 0;
+  private child?: ChildProcess;
+  private busy?: Promise<void>;
+  private readonly atExit = () => this.child?.kill('SIGKILL');
+
+  constructor(
+    private readonly entry: string,
+    private readonly options: InstanceOptions,
+    private readonly tally: Tally,
+  ) {
+    this.url = `http://127.0.0.1:${options.port}`;
+    process.on('exit', this.atExit);
+  }
+
+  get isUp(): boolean {
+    return this.child !== undefined && this.busy === undefined;
+  }
+
+  /** Starts it, again and again until it is up: Postgres may be down meanwhile. */
+  async start(): Promise<void> {
+    for (let attempt = 0; ; attempt += 1) {
+      if (await this.tryToStart()) return;
+      this.tally.add('failed starts');
+      if (attempt === 60) throw new Error(`The instance at ${this.url} doesn't start`);
+      await sleep(300);
+    }
+  }
+
+  /** Ends it and starts it again after a pause; false if something like that is under way. */
+  restart(signal: 'SIGKILL' | 'SIGTERM', pauseMs: number): Promise<void> | false {
+    if (this.busy || !this.child) return false;
+    this.busy = this.endAndStart(signal, pauseMs).finally(() => {
+      this.busy = undefined;
+    });
+    return this.busy;
+  }
+
+  /** Waits for what is under way. */
+  async settled(): Promise<void> {
+    await this.busy;
+  }
+
+  async dispose(): Promise<void> {
+    await this.end('SIGKILL');
+    process.off('exit', this.atExit);
+  }
+
+  private async endAndStart(signal: 'SIGKILL' | 'SIGTERM', pauseMs: number): Promise<void> {
+    await this.end(signal);
+    await sleep(pauseMs);
+    await this.start();
+  }
+
+  private async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
+    const { child } = this;
+    this.child = undefined;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const since = performance.now();
+    const exited = once(child, 'exit');
+    child.kill(signal);
+    const patience = setTimeout(() => {
+      this.tally.add('SIGTERM not heeded');
+      child.kill('SIGKILL');
+    }, TERM_MS);
+    await exited;
+    clearTimeout(patience);
+    if (signal === 'SIGTERM') this.slowestTermMs = Math.max(this.slowestTermMs, performance.now() - since);
+  }
+
+  private async tryToStart(): Promise<boolean> {
+    const args = ['--enable-source-maps', '--no-warnings', this.entry, JSON.stringify(this.options)];
+    const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+    this.child = child;
+    // It may die while we write or wait.
+    child.stdin.on('error', () => undefined);
+    let errors = '';
+    child.stderr.on('data', (chunk) => {
+      errors = (errors + chunk).slice(-2_000);
+    });
+    const patience = setTimeout(() => child.kill('SIGKILL'), START_MS);
+    const outcome = await Promise.race([
+      once(child.stdout, 'data').then(() => 'up'),
+      once(child, 'exit').then(() => 'ended'),
+    ]);
+    clearTimeout(patience);
+    if (outcome === 'up') {
+      child.once('exit', (code) => {
+        if (this.child !== child) return;
+        // Nobody has asked it to: that is worth knowing.
+        this.tally.add(`instance ended by itself with ${code}`);
+        process.stderr.write(`An instance ended by itself with ${code}:\n${errors}\n`);
+        this.restart('SIGKILL', 0);
+      });
+      return true;
+    }
+    if (process.env.CHAOS_DEBUG) process.stderr.write(`An instance did not start:\n${errors}\n`);
+    return false;
+  }
+}

@@ -1,0 +1,75 @@
+import type { EventEmitter } from 'node:events';
+import { Logger, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { DataSource } from 'typeorm';
+import { natsBroker } from '../../../src/notifications/broker/nats.broker.js';
+import { postgresBroker } from '../../../src/notifications/broker/postgres.broker.js';
+import { redisBroker } from '../../../src/notifications/broker/redis.broker.js';
+import { type BrokerFactory, inProcessBroker, NotificationsModule } from '../../../src/notifications/index.js';
+import { Random } from '../../support/random.js';
+import { ControlController } from './control.controller.js';
+import { IDENTITY_HEADER, type InstanceOptions } from './protocol.js';
+import { UnreliableHints } from './unreliable-broker.js';
+
+// One instance of a CRM, as a process of its own.
+const options: InstanceOptions = JSON.parse(process.argv[2] ?? '');
+const random = new Random(options.seed);
+const hints = new UnreliableHints(options.hints, () => random.next());
+
+/** Half-open links are noticed in seconds instead of a quarter of a minute. */
+const LINK = { heartbeatMs: 2_000, timeoutMs: 1_500 };
+
+function broker(): BrokerFactory {
+  switch (options.broker) {
+    case 'postgres':
+      return postgresBroker({ ...LINK, url: options.brokerUrl });
+    case 'redis':
+      return redisBroker({ ...LINK, url: options.brokerUrl });
+    case 'nats':
+      return natsBroker({ ...LINK, servers: options.brokerUrl });
+    case 'none':
+      return inProcessBroker();
+  }
+}
+
+@Module({
+  imports: [
+    TypeOrmModule.forRoot({
+      type: 'postgres',
+      url: options.postgresUrl,
+      retryAttempts: 0,
+      connectTimeoutMS: 3_000,
+      extra: { max: 8, query_timeout: 10_000, idle_in_transaction_session_timeout: 5_000 },
+    }),
+    NotificationsModule.forRoot({
+      authenticate: ({ headers }) => {
+        const [tenant = '', recipient = ''] = String(headers[IDENTITY_HEADER]).split('/');
+        return { tenant, recipient };
+      },
+      streamToken: { secret: 'a secret of the chaos, long enough' },
+      broker: hints.wrap(broker()),
+      heartbeatMs: 3_000,
+      retryMs: 300,
+      sweepMs: options.sweepMs,
+      slowClientMs: 3_000,
+      maxReplay: 60,
+      maxPendingBytes: 32_768,
+    }),
+  ],
+  controllers: [ControlController],
+  providers: [{ provide: UnreliableHints, useValue: hints }],
+})
+class CrmModule {}
+
+Logger.overrideLogger(['fatal']);
+// Whoever started us is gone, however it ended.
+process.stdin.resume().once('close', () => process.exit(1));
+
+const app = await NestFactory.create(CrmModule, { abortOnError: false });
+// The host's own pool, which is not what is tried here: as in NotificationsDataSource.initialize().
+const { master } = app.get(DataSource).driver as unknown as { master: EventEmitter };
+master.on('connect', (client: EventEmitter) => client.on('error', () => undefined));
+app.enableShutdownHooks(['SIGTERM']);
+await app.listen(options.port, '127.0.0.1');
+process.stdout.write('listening\n');

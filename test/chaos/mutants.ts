@@ -1,0 +1,271 @@
+import type { Patch } from './build.js';
+import type { Settings } from './settings.js';
+
+/** A guarantee broken on purpose, and the run that brings it to light. */
+export interface Mutant {
+  name: string;
+  patches: Patch[];
+  settings: Partial<Settings>;
+}
+
+const DELIVER = 'inbox/deliver.statement.ts';
+const CONNECTION = 'stream/connection.ts';
+const HUB = 'stream/hub.ts';
+const INBOX = 'stream/connected-inbox.ts';
+/** Many inboxes with several streams each, and time between two sweeps for one of them to find what no hint told. */
+const UNHINTED: Partial<Settings> = { faults: ['deaf'], recipients: 150, connections: 450, sweepMs: 6_000 };
+/** Few inboxes in which much is marked, and hints of it that are lost, doubled and late. */
+const MARKED: Partial<Settings> = {
+  ...{ recipients: 9, connections: 36, writesPerSecond: 6, changesPerSecond: 120 },
+  ...{ hintsLost: 30, hintsDoubled: 30, hintsLate: 60, sweepMs: 5_000 },
+};
+
+export const MUTANTS: Mutant[] = [
+  {
+    name: 'with a manager, the notification is stored outside the transaction',
+    patches: [
+      {
+        file: 'inbox/outbox.ts',
+        find: `      this.pending.add(runner);
+      await query(manager, text, values);`,
+        replace: `      this.pending.add(runner);
+      await this.database.run({ name: 'outbox_add', text }, values);`,
+      },
+    ],
+    settings: { faults: [] },
+  },
+  {
+    name: 'acknowledged before it is committed',
+    patches: [
+      {
+        file: 'inbox/direct-delivery.ts',
+        find: '      this.waiting.push({ payload, json: JSON.stringify(payload), recipients, resolve, reject });',
+        replace: `      this.waiting.push({ payload, json: JSON.stringify(payload), recipients, resolve, reject });
+      resolve(null);`,
+      },
+    ],
+    settings: { faults: ['kill', 'backends', 'postgres'], faultEveryMs: 700 },
+  },
+  {
+    name: 'acknowledged before the log of Postgres is written',
+    patches: [
+      { file: 'inbox/connection-options.ts', find: "synchronous_commit: 'on'", replace: "synchronous_commit: 'off'" },
+    ],
+    settings: { faults: ['postgres'], faultEveryMs: 1_500 },
+  },
+  {
+    name: 'ids from a sequence, taken before the inbox is locked',
+    patches: [
+      {
+        file: DELIVER,
+        find: 'count(*) OVER (PARTITION BY m.tenant_id, r.recipient_id) AS n\n',
+        replace: `count(*) OVER (PARTITION BY m.tenant_id, r.recipient_id) AS n,
+        nextval(pg_get_serial_sequence('\${s}.outbox', 'pos')) AS seq, pg_sleep(0.02)\n`,
+      },
+      {
+        file: DELIVER,
+        find: `      SELECT tenant_id, recipient_id, n, n,
+        coalesce(`,
+        replace: `      SELECT tenant_id, recipient_id, (SELECT max(y.seq) FROM x y WHERE (y.tenant_id, y.recipient_id) = (x.tenant_id, x.recipient_id)), n,
+        coalesce(`,
+      },
+      {
+        file: DELIVER,
+        find: 'SET last_id = i.last_id + excluded.last_id, unread',
+        replace: 'SET last_id = greatest(i.last_id, excluded.last_id), unread',
+      },
+      { file: DELIVER, find: 'c.last_id - x.n + x.rn, x.message_id', replace: 'x.seq, x.message_id' },
+    ],
+    settings: { faults: [] },
+  },
+  {
+    name: 'neither a gap nor a sweep makes the hub look',
+    patches: [
+      { file: HUB, find: 'if (!this.closing) this.sweeper.wake();', replace: '' },
+      { file: HUB, find: '    this.sweeper.start();', replace: '' },
+    ],
+    settings: { faults: ['deaf', 'half-open-broker'] },
+  },
+  {
+    name: 'the sweep compares with what another stream was told',
+    patches: [
+      {
+        file: INBOX,
+        find: 'if (this.note(page) && reader !== this.reader) this.refresh();',
+        replace: 'this.note(page);',
+      },
+    ],
+    settings: UNHINTED,
+  },
+  {
+    name: 'a state frame moves the cursor',
+    patches: [
+      {
+        file: CONNECTION,
+        find: "frames.push({ type: 'state', id: this.lastEventId, data",
+        replace: "frames.push({ type: 'state', id: this.lastEventId = String(update.numbers.lastId), data",
+      },
+    ],
+    settings: { faults: [], clientFaultEveryMs: 3_000 },
+  },
+  {
+    name: 'details of a change go out without a look at its revision',
+    patches: [
+      {
+        file: 'stream/update.ts',
+        find: 'this.change?.revision === revision && revision === knownRevision + 1',
+        replace: 'this.change && revision === knownRevision + 1',
+      },
+    ],
+    settings: { ...MARKED, faults: [] },
+  },
+  {
+    name: 'the relay deletes in a statement of its own, after the delivery',
+    patches: [
+      {
+        file: DELIVER,
+        find: `      DELETE FROM \${s}.outbox o USING leader WHERE leader.ok AND o.pos = ANY ($1::bigint[])
+      RETURNING o.pos AS ord,`,
+        replace: '      SELECT o.pos AS ord,',
+      },
+      {
+        file: DELIVER,
+        find: "coalesce((o.payload ->> 'id')::uuid, gen_random_uuid()) AS id)`;",
+        replace: `coalesce((o.payload ->> 'id')::uuid, gen_random_uuid()) AS id
+      FROM \${s}.outbox o, leader WHERE leader.ok AND o.pos = ANY ($1::bigint[]))\`;`,
+      },
+      {
+        file: 'inbox/relay.ts',
+        find: '      if (!answer?.leader) return false;',
+        replace: `      if (!answer?.leader) return false;
+      const positions = batch.map((row) => row.pos);
+      await this.database.query(\`DELETE FROM \${this.database.schema}.outbox WHERE pos = ANY ($1)\`, [positions]);`,
+      },
+    ],
+    settings: { faults: ['kill', 'backends'] },
+  },
+  {
+    name: 'live frames are taken without a look at the position',
+    patches: [
+      {
+        file: CONNECTION,
+        find: 'const items = update.items.filter((item) => item.id > this.position);',
+        replace: 'const items = update.items;',
+      },
+    ],
+    settings: { faults: [] },
+  },
+  {
+    name: 'a stream that fell behind takes what is live all the same',
+    patches: [
+      {
+        file: CONNECTION,
+        find: 'const gap = update.after === null || update.after > this.position;',
+        replace: 'const gap = false;',
+      },
+    ],
+    // One stream for each inbox, which is opened just when something comes.
+    settings: { faults: [], recipients: 120, connections: 120, clientFaultEveryMs: 1_500, writesPerSecond: 120 },
+  },
+  {
+    name: 'goes live without a look at what was read meanwhile',
+    patches: [
+      {
+        file: CONNECTION,
+        find: 'if (!page.more && !this.host.isOutdated(page)) {',
+        replace: 'if (!page.more) {',
+      },
+      {
+        file: INBOX,
+        find: 'if (this.note(page) && reader !== this.reader) this.refresh();',
+        replace: 'this.note(page);',
+      },
+    ],
+    settings: UNHINTED,
+  },
+  {
+    name: 'the badge is counted by differences',
+    patches: [
+      {
+        file: CONNECTION,
+        find: "frames.push({ type: 'state', id: this.lastEventId, data: update.state(this.numbers.revision) });",
+        replace: `const state = JSON.parse(update.state(this.numbers.revision));
+    state.unread = this.numbers.unread + items.length - (state.read?.length ?? 0) + (state.unreadIds?.length ?? 0);
+    update = Object.assign(Object.create(Update.prototype), update, { numbers: { ...update.numbers, unread: state.unread } });
+    frames.push({ type: 'state', id: this.lastEventId, data: JSON.stringify(state) });`,
+      },
+    ],
+    settings: { faults: [] },
+  },
+  {
+    name: 'the count of unread starts from a snapshot instead of the locked row',
+    patches: [
+      {
+        file: DELIVER,
+        find: 'unread = i.unread + excluded.unread',
+        replace: `unread = excluded.unread + (SELECT b.unread FROM \${s}.inbox b
+          WHERE b.tenant_id = excluded.tenant_id AND b.recipient_id = excluded.recipient_id)`,
+      },
+    ],
+    settings: { faults: [] },
+  },
+  {
+    name: 'what expires stays in the count',
+    patches: [{ file: 'inbox/purge.ts', find: 'SET unread = i.unread - c.unread, revision', replace: 'SET revision' }],
+    settings: { faults: [] },
+  },
+  {
+    name: 'a broadcast comes once for each stream that finds it',
+    patches: [
+      {
+        file: 'inbox/inbox.statements.ts',
+        find: `FROM (SELECT DISTINCT * FROM unnest\${COLLECT} u(tenant_id, recipient_id)) c
+          JOIN`,
+        replace: `FROM unnest\${COLLECT} c(tenant_id, recipient_id)
+          JOIN`,
+      },
+    ],
+    // Broadcast while the streams are away, which then come back together.
+    settings: { faults: ['kill', 'postgres'], instances: 2, connections: 300, faultEveryMs: 1_000 },
+  },
+  {
+    name: 'inboxes are locked in any order',
+    patches: [
+      {
+        file: DELIVER,
+        find: 'ORDER BY tenant_id, recipient_id -- the one lock order of every writer: no deadlocks',
+        replace: 'ORDER BY random()',
+      },
+    ],
+    settings: { faults: [], recipients: 24, connections: 24, writesPerSecond: 150 },
+  },
+  {
+    name: 'the hub knows recipients without their tenant',
+    patches: [
+      {
+        file: HUB,
+        find: 'function nameOf({ tenant, recipient }: InboxKey): string {',
+        replace: `function nameOf({ tenant, recipient }: InboxKey): string {
+  if (tenant !== undefined) return recipient;`,
+      },
+    ],
+    settings: { faults: [] },
+  },
+  {
+    name: 'what is for later is delivered at once',
+    patches: [{ file: 'inbox/relay.ts', find: 'WHERE deliver_at <= now() ORDER BY', replace: 'ORDER BY' }],
+    settings: { faults: [] },
+  },
+  {
+    name: 'a replay that is too long leaves the rest out and says nothing',
+    patches: [
+      { file: CONNECTION, find: 'if (lost) this.send([resetFrame(page.numbers)]);', replace: '' },
+      {
+        file: CONNECTION,
+        find: 'missed > this.host.maxReplay;',
+        replace: 'missed > 3;',
+      },
+    ],
+    settings: { faults: [] },
+  },
+];

@@ -1,0 +1,135 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { DynamicModule } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { inProcessBroker, NotificationsModule } from '../../src/notifications/index.js';
+import { JWT_SECRET } from '../support/crm-app.js';
+import { createTestDatabase, type TestDatabase } from '../support/database.js';
+import { provideDataSource, startHost } from '../support/host-app.js';
+
+const JWT = { secret: JWT_SECRET };
+const SECRET = 'never-to-be-shown';
+
+describe('A host whose options are wrong does not start, and is told why', () => {
+  let database: TestDatabase;
+
+  beforeAll(async () => {
+    database = await createTestDatabase();
+  });
+
+  // Fails if a start that failed has left a connection.
+  afterAll(() => database.drop());
+
+  /** As from JavaScript, or out of a configuration that TypeScript knows nothing of. */
+  async function failureOf(options: unknown, more: DynamicModule[] = []): Promise<Error> {
+    const notifications = NotificationsModule.forRootAsync({ useFactory: () => options as object });
+    const error: unknown = await startHost({ imports: [...more, notifications] }, { silent: true }).then(
+      (host) => host.close(),
+      (reason) => reason,
+    );
+    expect(error).toMatchObject({ name: 'NotificationsError', code: 'INVALID_OPTIONS' });
+    return error as Error;
+  }
+
+  const dataSource = () => new DataSource({ type: 'postgres', url: database.url });
+
+  test.each<[string, unknown, RegExp]>([
+    ['poolSize', 0, /poolSize must be a whole number of at least 1, not 0/],
+    ['poolSize', '4', /poolSize must be a whole number of at least 1, not "4"/],
+    ['poolSize', 4n, /poolSize must be .* not 4n/],
+    ['heartbeatMs', 20, /heartbeatMs must be a whole number of at least 100, not 20/],
+    ['heartbeatMs', null, /heartbeatMs must be .* not null/],
+    ['retryMs', -1, /retryMs must be/],
+    ['sweepMs', Number.NaN, /sweepMs must be/],
+    ['maxStreamAgeMs', 1, /maxStreamAgeMs must be a whole number of at least 1000/],
+    ['slowClientMs', 1.5, /slowClientMs must be/],
+    ['maxStreamsPerRecipient', 0, /maxStreamsPerRecipient must be/],
+    ['maxStreams', 0, /maxStreams must be/],
+    ['maxPendingBytes', Number.POSITIVE_INFINITY, /maxPendingBytes must be/],
+    ['maxReplay', '1e3', /maxReplay must be/],
+    ['schema', 'My Schema', /schema must be a Postgres name .* not "My Schema"/],
+    ['schema', 'x; DROP TABLE deal', /schema must be a Postgres name/],
+    ['schema', 7, /schema must be a Postgres name .* not 7/],
+    ['autoMigrate', 'false', /autoMigrate must be true or false, not "false"/],
+    ['acceptAccessTokenInQuery', 'yes', /acceptAccessTokenInQuery must be true or false/],
+    ['retention', { days: 0 }, /retention must be \{ days \} between 0 and 36,500.* not \{"days":0\}/],
+    ['retention', 365, /retention must be \{ days \}/],
+    ['retention', false, /retention must be \{ days \}.* or null/],
+    ['cors', true, /cors must be false or a list of origins .* not true/],
+    ['cors', ['*'], /cors must be false or a list of origins/],
+    ['cors', ['https://crm.example.com/'], /cors contains .* never the Origin.* Write https:\/\/crm\.example\.com\./],
+    ['streamHeaders', 'X-A: 1', /streamHeaders must be an object of headers/],
+    ['streamToken', SECRET, /streamToken must be an object .* not of type string/],
+    ['streamToken', { ttlMs: 10 }, /streamToken\.ttlMs must be a whole number of at least 1000/],
+    ['streamToken', { secret: 'too-short' }, /streamToken\.secret must be a string of at least 16 characters/],
+    ['jwt', SECRET, /jwt must be an object with secret or jwksUri, not of type string/],
+    ['jwt', null, /jwt must be an object with secret or jwksUri, not null/],
+    ['jwt', { secret: 'too-short' }, /jwt\.secret must be a string of at least 16 characters/],
+    ['jwt', { secret: SECRET, jwksUri: 'https://a.example/jwks' }, /jwt needs exactly one of secret/],
+    ['jwt', undefined, /exactly one of authenticate\(request\) and jwt/],
+    ['authenticate', () => null, /exactly one of authenticate\(request\) and jwt.*both are given/],
+    ['authenticate', 'jwt', /authenticate must be a function/],
+    ['broker', 'redis://localhost', /broker must be a broker such as inProcessBroker\(\), not of type string/],
+    ['broker', inProcessBroker()({ channel: 'a' } as never), /broker must be .* not of type object/],
+    ['dataSource', 7, /dataSource must be a DataSource or the name of one/],
+    ['dataSource', { type: 'postgres', url: `postgres://u:${SECRET}@h/d` }, /dataSource must be a DataSource/],
+    ['heartbeat', 20_000, /heartbeat is not an option\. The options are .*heartbeatMs/],
+    ['path', 'inbox', /path comes too late: .* Give it to forRootAsync beside useFactory/],
+  ])('%s: %p', async (name, value, message) => {
+    const { message: told } = await failureOf({ dataSource: dataSource(), jwt: JWT, [name]: value });
+    expect(told).toMatch(message);
+    expect(told).not.toMatch(/never-to-be-shown|too-short/);
+  });
+
+  test('no options at all', async () => {
+    expect((await failureOf(undefined)).message).toMatch(/the options must be an object, not undefined/);
+    expect((await failureOf(null)).message).toMatch(/the options must be an object, not null/);
+  });
+
+  test('no DataSource: the error says what to import', async () => {
+    expect((await failureOf({ jwt: JWT })).message).toMatch(
+      /no provider of a default DataSource.* Import TypeOrmModule\.forRoot.*or give the option dataSource/,
+    );
+  });
+
+  test('a name that no DataSource has', async () => {
+    const connected = await dataSource().initialize();
+    const { message } = await failureOf({ jwt: JWT, dataSource: 'archive' }, [provideDataSource(connected)]);
+    expect(message).toMatch(/no provider of a DataSource of the name archive/);
+    await connected.destroy();
+  });
+
+  test('a DataSource that is not Postgres', async () => {
+    const mysql = Object.create(DataSource.prototype, { options: { value: { type: 'mysql' } } });
+    expect((await failureOf({ jwt: JWT, dataSource: mysql })).message).toMatch(
+      /need Postgres, but the DataSource is of type 'mysql'\. Name another one in the option dataSource/,
+    );
+  });
+
+  test('tables that are not there, with autoMigrate off', async () => {
+    const { message } = await failureOf({ dataSource: dataSource(), jwt: JWT, autoMigrate: false });
+    expect(message).toMatch(/schema 'notifications' are not up to date.* runNotificationsMigrations\(\)/);
+  });
+
+  test('a database that is not there: the error of Postgres, and nothing is left', async () => {
+    const absent = new DataSource({ type: 'postgres', url: database.url.replace(database.name, 'ncn_test_absent') });
+    const start = startHost(
+      { imports: [NotificationsModule.forRoot({ dataSource: absent, jwt: JWT })] },
+      { silent: true },
+    );
+    await expect(start).rejects.toThrow('database "ncn_test_absent" does not exist');
+  });
+});
+
+describe('An option that is given as undefined has its default', () => {
+  test('also those that are needed when the module is defined', async () => {
+    const database = await createTestDatabase();
+    const dataSource = new DataSource({ type: 'postgres', url: database.url });
+    const nothing = { path: undefined, controllers: undefined, isGlobal: undefined, controllerDecorators: undefined };
+    const options = { dataSource, jwt: JWT, schema: undefined, poolSize: undefined, cors: undefined };
+    const host = await startHost({ imports: [NotificationsModule.forRoot({ ...nothing, ...options })] });
+    expect((await fetch(`${host.url}/notifications`)).status).toBe(401);
+    expect((await fetch(`${host.url}/unread-count`)).status).toBe(404);
+    await host.close();
+    await database.drop();
+  });
+});

@@ -1,0 +1,67 @@
+import { readFile } from 'node:fs/promises';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { accessToken, type CrmApp, createMigratedDatabase, startCrmApp } from '../support/crm-app.js';
+import type { TestDatabase } from '../support/database.js';
+import { eventually } from '../support/eventually.js';
+import { StreamClient } from '../support/stream-client.js';
+
+let database: TestDatabase;
+let crm: CrmApp;
+
+beforeAll(async () => {
+  database = await createMigratedDatabase();
+  crm = await startCrmApp(database);
+});
+
+afterAll(async () => {
+  await crm.close();
+  await database.drop();
+});
+
+/** The one SQL example of docs/operations.md that holds this text. */
+async function example(text: string): Promise<string> {
+  const page = await readFile(new URL('../../docs/operations.md', import.meta.url), 'utf8');
+  const found = [...page.matchAll(/```sql\n(.*?)```/gs)]
+    .map(([, sql]) => sql as string)
+    .filter((s) => s.includes(text));
+  expect(found).toHaveLength(1);
+  return found[0] as string;
+}
+
+const rowsOf = async (text: string) => await database.query(await example(text));
+
+test('the outbox: what is ready, scheduled and parked', async () => {
+  await crm.notifications.notify('ann', { type: 't', title: 'later' }, { deliverAt: '2999-01-01T00:00:00Z' });
+  await database.query(
+    `INSERT INTO notifications.outbox (payload, attempts) SELECT '{}', 5 FROM generate_series(1, 2)`,
+  );
+  expect(await rowsOf('AS parked')).toEqual([{ ready: '0', lag: null, scheduled: '1', parked: '2' }]);
+});
+
+test('instances with their streams, and the connections of each', async () => {
+  const client = await StreamClient.open(crm.url, await accessToken('bob'));
+  await eventually(async () => expect(await rowsOf('AS streams')).toMatchObject([{ streams: '1' }]));
+  client.close();
+  const names = (await rowsOf('application_name LIKE')).map((row) => row.application_name);
+  expect(names).toEqual(
+    expect.arrayContaining(['crm notifications', 'notifications listener', 'notifications notifier']),
+  );
+});
+
+test('the largest inboxes, the tables, and transactions that stay open', async () => {
+  await crm.notifications.notify(['carol', 'dave'], { type: 't', title: 'x' });
+  await crm.notifications.notify('dave', { type: 't', title: 'y' });
+  expect(await rowsOf('AS items')).toEqual([
+    { tenant_id: '', recipient_id: 'dave', items: '2' },
+    { tenant_id: '', recipient_id: 'carol', items: '1' },
+  ]);
+  const tables = (await rowsOf('pg_total_relation_size')).map((row) => row.relname);
+  expect(tables).toEqual(expect.arrayContaining(['inbox', 'inbox_item', 'message', 'outbox']));
+  expect(Array.isArray(await rowsOf('open_for'))).toBe(true);
+});
+
+test('after a restore: every inbox goes on where no id was ever given', async () => {
+  await crm.notifications.notify('erin', { type: 't', title: 'x' });
+  await database.query(await example('UPDATE notifications.inbox'));
+  expect(await crm.notifications.unreadCount('erin')).toEqual({ lastId: 1_000_001, unread: 1, revision: 1_000_000 });
+});

@@ -1,0 +1,51 @@
+import { Agent, get, type IncomingMessage } from 'node:http';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { ADAPTERS } from '../support/adapters.js';
+import { accessToken, createMigratedDatabase, startCrmApp } from '../support/crm-app.js';
+import type { TestDatabase } from '../support/database.js';
+
+describe.each(ADAPTERS)('Shutdown and kept-alive connections on %s', (_, adapter) => {
+  let database: TestDatabase;
+
+  beforeAll(async () => {
+    database = await createMigratedDatabase();
+  });
+
+  afterAll(async () => {
+    await database.drop();
+  });
+
+  test('clients that come back at once, over the connection that they have, do not keep it from closing', async () => {
+    const crm = await startCrmApp(database, { adapter: adapter() });
+    const agent = new Agent({ keepAlive: true, maxSockets: 5 });
+    const headers = { authorization: `Bearer ${await accessToken('ann')}` };
+    let over = false;
+    let opened = 0;
+
+    /** As a browser does, only without a pause: it has no reason to make a new connection. */
+    async function comeBack(): Promise<void> {
+      // Bounded, so that a server that does not close fails the test instead of keeping it going.
+      while (!over && opened < 2_000) {
+        const response = await new Promise<IncomingMessage | null>((resolve) => {
+          get(`${crm.url}/notifications/stream`, { agent, headers }, resolve).on('error', () => resolve(null));
+        });
+        if (!response) return;
+        opened += 1;
+        await new Promise((resolve) => response.resume().on('close', resolve).on('error', resolve));
+      }
+    }
+
+    const clients = Array.from({ length: 5 }, comeBack);
+    while (crm.notifications.connections('ann') < 5) await new Promise((resolve) => setImmediate(resolve));
+    const began = performance.now();
+    try {
+      await crm.close();
+      expect(performance.now() - began).toBeLessThan(3_000);
+    } finally {
+      over = true;
+      agent.destroy();
+    }
+    await Promise.all(clients);
+    expect(opened).toBeGreaterThanOrEqual(5);
+  });
+});

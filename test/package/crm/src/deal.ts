@@ -1,0 +1,10 @@
+import { Column, Entity, PrimaryColumn } from 'typeorm';
+
+@Entity()
+export class Deal {
+  @PrimaryColumn('text')
+  id!: string;
+
+  @Column('text')
+  ownerId!: string;
+}

@@ -1,0 +1,187 @@
+import { isBuiltin } from 'node:module';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { EventSource } from 'eventsource';
+import { accessToken, JWT_SECRET } from '../support/crm-app.js';
+import { createTestDatabase, type TestDatabase } from '../support/database.js';
+import { eventually } from '../support/eventually.js';
+import { specifiersIn, undocumentedIn } from './declarations.js';
+import { HostProject } from './host-project.js';
+import { run } from './processes.js';
+import { PublishedPackage } from './published-package.js';
+
+const HOSTS = [
+  {
+    host: 'Nest 12, ESM, TypeORM 1.1, the newest peers',
+    settings: 'nest-12',
+    otherResolutions: [['--module', 'esnext', '--moduleResolution', 'bundler']],
+  },
+  {
+    host: 'Nest 11, CommonJS, TypeORM 0.3, the oldest peers',
+    settings: 'nest-11',
+    otherResolutions: [['--module', 'nodenext']],
+  },
+];
+
+// One file for all of it: packing builds lib/ in the checkout, which two workers must not do at once.
+let published: PublishedPackage;
+
+beforeAll(async () => {
+  published = await PublishedPackage.pack();
+}, 300_000);
+
+afterAll(async () => {
+  await published?.delete();
+});
+
+describe('The published package', () => {
+  test('holds what users need and nothing else', () => {
+    const compiled = /^lib\/(esm|cjs)\/.+\.(js|js\.map|d\.ts)$/;
+    const documents = /^docs\/[\w-]+\.md$/;
+    const others = published.files.filter((file) => !compiled.test(file) && !documents.test(file));
+    expect(others).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'lib/cjs/package.json', 'package.json']);
+  });
+
+  test('leads to files that exist, whatever the condition', () => {
+    const { main, types, exports } = published.manifest;
+    const missing = [main, types, ...leavesOf(exports)].filter((path) => !published.has(path));
+    expect(missing).toEqual([]);
+  });
+
+  test('imports nothing but Node and what it declares', () => {
+    const { dependencies, peerDependencies } = published.manifest;
+    const declared = new Set([...Object.keys(dependencies), ...Object.keys(peerDependencies)]);
+    const undeclared = importsOf(/\.(js|d\.ts)$/).filter(({ file, specifier }) =>
+      specifier.startsWith('.')
+        ? !published.has(join(dirname(file), specifier))
+        : !isBuiltin(specifier) && !declared.has(packageOf(specifier)),
+    );
+    expect(undeclared).toEqual([]);
+  });
+
+  test('requires no dependency that is ESM only, which Jest in CommonJS could not load', () => {
+    const required = new Set(importsOf(/^lib\/cjs\/.+\.js$/).map(({ specifier }) => packageOf(specifier)));
+    expect(Object.keys(published.manifest.dependencies).filter((name) => required.has(name))).toEqual(['cors']);
+  });
+
+  test.each(['esm', 'cjs'])('brings the documentation of everything public along (%s)', (build) => {
+    expect(undocumentedIn(published.path(`lib/${build}/index.d.ts`))).toEqual([]);
+  });
+
+  test('has source maps that contain the sources', () => {
+    const bundles = ['lib/cjs/http/jose.js'];
+    const scripts = published.files.filter((file) => file.endsWith('.js') && !bundles.includes(file));
+    expect(published.files.filter((file) => file.endsWith('.map'))).toEqual(scripts.map((file) => `${file}.map`));
+    for (const script of scripts) {
+      expect(JSON.parse(published.read(`${script}.map`)).sourcesContent).toEqual([expect.any(String)]);
+    }
+  });
+});
+
+const installable = process.env.REQUIRE_SERVICES === '1' || (await registryAnswers());
+if (!installable) console.warn('SKIPPED: hosts of the package. The npm registry is out of reach: nothing to install.');
+
+(installable ? describe : describe.skip)('The published package in a host', () => {
+  const projects = new Map<string, HostProject>();
+
+  beforeAll(async () => {
+    const create = async (settings: string) => {
+      projects.set(settings, await HostProject.create(settings, published.tarball));
+    };
+    await Promise.all(HOSTS.map(({ settings }) => create(settings)));
+  }, 600_000);
+
+  afterAll(async () => {
+    await Promise.all([...projects.values()].map((project) => project.delete()));
+  });
+
+  describe.each(HOSTS)('with $host', ({ settings, otherResolutions }) => {
+    let project: HostProject;
+    let database: TestDatabase;
+    let env: { DATABASE_URL: string; JWT_SECRET: string };
+
+    // This alone proves that it compiles: with `strict`, without `skipLibCheck`, and with spec/registered.ts.
+    beforeAll(async () => {
+      project = projects.get(settings) as HostProject;
+      await project.script('build');
+      database = await createTestDatabase();
+      env = { DATABASE_URL: database.url, JWT_SECRET };
+    }, 300_000);
+
+    afterAll(async () => {
+      await database?.drop();
+    });
+
+    test('has its types for other ways of resolving modules too', async () => {
+      for (const flags of otherResolutions) await project.script('build', ['--noEmit', '--skipLibCheck', ...flags]);
+    }, 300_000);
+
+    test("works in the host's own Jest", async () => {
+      await project.script('test', [], env);
+    }, 300_000);
+
+    test('brings to an EventSource what is sent directly, in a transaction and to everybody', async () => {
+      await project.script('migrate', [], env);
+      const program = await project.start({ ...env, AUTO_MIGRATE: 'false' });
+      const call = caller(program.firstLine, await accessToken('alice'));
+      try {
+        const { token } = await call('POST', '/notifications/stream-token');
+        const source = new EventSource(`${program.firstLine}/notifications/stream?token=${token}`);
+        const events: string[] = [];
+        for (const type of ['ready', 'message', 'close']) {
+          source.addEventListener(type, ({ data }) => events.push(JSON.parse(data).title ?? type));
+        }
+        await eventually(() => expect(events).toEqual(['ready']));
+
+        expect(await call('PUT', '/deals/acme/owner', { ownerId: 'alice' })).toMatchObject({ status: 'queued' });
+        await eventually(() => expect(events.at(-1)).toBe('acme is yours now'));
+        expect(await call('PUT', '/deals/locked/owner', { ownerId: 'alice' })).toMatchObject({ statusCode: 500 });
+        expect(await call('POST', '/deals/acme/reminders')).toMatchObject({ status: 'delivered' });
+        await eventually(() => expect(events.at(-1)).toBe('acme is waiting'));
+        expect(await call('POST', '/announcements', { title: 'Closed on Friday' })).toMatchObject({
+          status: 'delivered',
+        });
+        await eventually(() => expect(events.at(-1)).toBe('Closed on Friday'));
+        expect(await call('POST', '/notifications/read', { upTo: 2 })).toMatchObject({ unread: 1 });
+
+        await Promise.all([program.terminate(), eventually(() => expect(events.at(-1)).toBe('close'))]);
+        source.close();
+        expect(events).toEqual(['ready', 'acme is yours now', 'acme is waiting', 'Closed on Friday', 'close']);
+      } finally {
+        program.kill();
+      }
+    }, 120_000);
+  });
+});
+
+function leavesOf(exports: unknown): string[] {
+  return typeof exports === 'string' ? [exports] : Object.values(exports as object).flatMap(leavesOf);
+}
+
+function packageOf(specifier: string): string {
+  return specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/');
+}
+
+function importsOf(files: RegExp): { file: string; specifier: string }[] {
+  return published.files
+    .filter((file) => files.test(file))
+    .flatMap((file) => specifiersIn(published.read(file)).map((specifier) => ({ file, specifier })));
+}
+
+/** Calls a host and returns the JSON that it answers, whatever the status. */
+function caller(url: string, token: string) {
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+  return async (method: string, path: string, body: object = {}): Promise<Record<string, unknown>> => {
+    const response = await fetch(`${url}${path}`, { method, headers, body: JSON.stringify(body) });
+    return (await response.json()) as Record<string, unknown>;
+  };
+}
+
+async function registryAnswers(): Promise<boolean> {
+  try {
+    await run('.', 'npm', ['ping', '--fetch-retries=0', '--fetch-timeout=5000']);
+    return true;
+  } catch {
+    return false;
+  }
+}

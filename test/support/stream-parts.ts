@@ -1,0 +1,60 @@
+import { NotificationsDataSource } from '../../src/notifications/inbox/database.js';
+import { DirectDelivery } from '../../src/notifications/inbox/direct-delivery.js';
+import { resolveOptions } from '../../src/notifications/notifications.options.js';
+import type { Frame } from '../../src/notifications/stream/frame.js';
+import { Hub, type HubOptions } from '../../src/notifications/stream/hub.js';
+import { uuidV7 } from '../../src/notifications/uuid-v7.js';
+import { GatedStore } from './gated-store.js';
+
+/** The hub over a real inbox store, without an HTTP server in front. */
+export class StreamParts {
+  readonly errors: unknown[] = [];
+  private hubs: Hub[] = [];
+
+  private constructor(
+    readonly database: NotificationsDataSource,
+    readonly store: GatedStore,
+    private readonly direct: DirectDelivery,
+  ) {}
+
+  static async start(url: string): Promise<StreamParts> {
+    const database = new NotificationsDataSource({ type: 'postgres', url });
+    await database.initialize();
+    return new StreamParts(database, new GatedStore(database), new DirectDelivery(database));
+  }
+
+  hub(options: Partial<HubOptions> = {}): Hub {
+    const hub = new Hub(this.store, { ...resolveOptions({}), ...options }, (error) => this.errors.push(error));
+    this.hubs.push(hub);
+    return hub;
+  }
+
+  /** Delivers, and tells no hub. */
+  async deliver(recipient: string, count = 1, content: { body?: string } = {}): Promise<void> {
+    const message = () => ({ type: 't', title: 'x', ...content, id: uuidV7(), recipients: [recipient] });
+    await Promise.all(Array.from({ length: count }, () => this.direct.deliver(message())));
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.hubs.map((hub) => hub.shutdown()));
+    await this.direct.close();
+    await this.database.destroy();
+  }
+}
+
+/** What a connection gave, without a response behind it. */
+export class Collected {
+  readonly frames: Frame[] = [];
+  completed = false;
+
+  readonly sink = {
+    next: (frame: Frame) => void this.frames.push(frame),
+    complete: () => {
+      this.completed = true;
+    },
+  };
+
+  get types(): string[] {
+    return this.frames.map((frame) => frame.type ?? 'message');
+  }
+}
