@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline';
 
 /** The environment of a program that knows nothing of the Jest around it. */
 function environment(extra: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
-  const { NODE_ENV, NODE_OPTIONS, JEST_WORKER_ID, ...rest } = process.env;
+  const { NODE_ENV, NODE_OPTIONS, JEST_WORKER_ID, FORCE_COLOR, ...rest } = process.env;
   return { ...rest, ...extra };
 }
 
