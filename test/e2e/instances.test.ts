@@ -17,6 +17,23 @@ async function open(crm: CrmApp, user: string): Promise<StreamClient> {
   return await StreamClient.open(crm.url, await accessToken(user));
 }
 
+/**
+ * Marks alice's first notification read, and unread, and read … until every client was told of it with the details; the
+ * numbers each of them gets each time. A detail is best effort: where an earlier hint is still on its way, the look that
+ * it causes tells the numbers alone.
+ */
+async function changeUntilDetailed(crm: CrmApp, clients: StreamClient[]): Promise<number> {
+  for (let attempt = 1; ; attempt++) {
+    const mark = attempt % 2 === 1 ? 'markRead' : 'markUnread';
+    const { revision } = await crm.notifications[mark]('alice', [1]);
+    const told = (client: StreamClient) => client.of('state').find(({ data }) => data.revision === revision);
+    await Promise.all(clients.map((client) => client.until(() => told(client) !== undefined)));
+    const details = clients.map((client) => told(client)?.data[attempt % 2 === 1 ? 'read' : 'unreadIds']);
+    if (attempt === 5) expect(details).toEqual(clients.map(() => [1]));
+    if (details.every((ids) => ids?.[0] === 1)) return revision;
+  }
+}
+
 /** What happens on one instance is seen on all others, without the sweep: whatever the broker. */
 function describeBroker(name: string, start: () => Promise<{ broker?: BrokerFactory; dispose(): Promise<void> }>) {
   describe(`Three instances and ${name}`, () => {
@@ -43,10 +60,7 @@ function describeBroker(name: string, start: () => Promise<{ broker?: BrokerFact
         crm.notifications.notify('alice', { type: 't', title: 'in a transaction' }, { manager }),
       );
       await Promise.all(clients.map((client) => client.until(() => client.ids.length === 2)));
-      await crm.notifications.markRead('alice', [1]);
-      await Promise.all(
-        clients.map((client) => client.until(() => client.of('state').some(({ data }) => data.read?.[0] === 1))),
-      );
+      const revision = await changeUntilDetailed(crm, clients);
       await crm.notifications.broadcast({ type: 't', title: 'to everybody' });
       for (const client of clients) {
         await client.until(() => client.ids.length === 3);
@@ -56,7 +70,10 @@ function describeBroker(name: string, start: () => Promise<{ broker?: BrokerFact
           'to everybody',
         ]);
         await client.until(() => client.frames.at(-1)?.data.lastId === 3);
-        expect(client.frames.at(-1)).toMatchObject({ event: 'state', data: { lastId: 3, unread: 2, revision: 1 } });
+        expect(client.frames.at(-1)).toMatchObject({
+          event: 'state',
+          data: { lastId: 3, unread: revision % 2 === 1 ? 2 : 3, revision },
+        });
         client.close();
       }
     });
