@@ -9,7 +9,15 @@ import { type FoundService, SERVICES, type ServiceName } from './services.js';
 export function skipFor(name: ServiceName, what: string, { binary, url }: FoundService): void {
   const server: { binary: string; variable?: string } = SERVICES[name];
   const elsewhere = binary || url || !server.variable ? '' : `, and no server at ${server.variable}`;
-  const missing = `no ${server.binary} on the PATH${elsewhere}`;
+  skipWithout(`no ${server.binary} on the PATH${elsewhere}`, what);
+}
+
+/**
+ * The same for what is no service.
+ *
+ * @param missing what there isn't, such as `no browser`.
+ */
+export function skipWithout(missing: string, what: string): void {
   if (process.env.REQUIRE_SERVICES === '1') {
     test(what, () => {
       throw new Error(`There is ${missing}, but REQUIRE_SERVICES=1 is set`);

@@ -3,6 +3,7 @@ import { startEmbeddedPostgres } from '../../src/embedded-postgres/embedded-post
 import { ADMIN_URL_VARIABLE, withAdmin } from './admin.js';
 import { discardLeftoverDataDirs, discardRunDataDirs, newDataDir } from './data-dirs.js';
 import { dropLeftoverDatabases, dropRunDatabases } from './database-names.js';
+import { discardLeftoverRunDirectories, discardRunDirectory } from './run-directory.js';
 import { issueRunToken } from './run-token.js';
 import { TEST_SETTINGS } from './test-settings.js';
 
@@ -14,7 +15,7 @@ export async function openRun(): Promise<void> {
   issueRunToken();
   process.env[ADMIN_URL_VARIABLE] = process.env.DATABASE_URL || (await startServerOfTheRun());
   await checkServer();
-  await Promise.all([withAdmin(dropLeftoverDatabases), discardLeftoverDataDirs()]);
+  await Promise.all([withAdmin(dropLeftoverDatabases), discardLeftoverDataDirs(), discardLeftoverRunDirectories()]);
 }
 
 /**
@@ -23,7 +24,7 @@ export async function openRun(): Promise<void> {
  */
 export async function closeRun(): Promise<void> {
   if (process.env.DATABASE_URL) await withAdmin(dropRunDatabases);
-  await discardRunDataDirs();
+  await Promise.all([discardRunDataDirs(), discardRunDirectory()]);
 }
 
 async function startServerOfTheRun(): Promise<string> {
