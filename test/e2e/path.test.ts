@@ -20,7 +20,7 @@ describe('The path of a notification', () => {
   test('from notify() to a client that is connected', async () => {
     const client = await StreamClient.open(crm.url, await accessToken('alice'));
     expect(client.frames).toEqual([
-      { event: 'ready', id: '0', data: { lastId: 0, unread: 0, revision: 0, heartbeatMs: 20_000 } },
+      { event: 'ready', id: '0', data: { lastId: 0, unread: 0, revision: 0, heartbeatMs: 20_000, retryMs: 3_000 } },
     ]);
 
     const result = await crm.notifications.notify('alice', { type: 'deal.assigned', title: 'Acme is yours now' });

@@ -68,7 +68,7 @@ describe.each(ADAPTERS)('The wire format on %s', (_, adapter) => {
     await raw.until(() => raw.text.includes('"read":[2]'));
     await raw.until(() => raw.text.includes('event: ping'));
     expect(raw.blocks.slice(0, 4)).toEqual([
-      'event: ready\nid: 1\nretry: 1234\ndata: {"lastId":2,"unread":2,"revision":0,"heartbeatMs":2000}',
+      'event: ready\nid: 1\nretry: 1234\ndata: {"lastId":2,"unread":2,"revision":0,"heartbeatMs":2000,"retryMs":1234}',
       expect.stringMatching(
         /^id: 2\ndata: \{"id":2,"type":"t","title":"n1","body":null,"url":null,"data":\{\},"createdAt":"\d{4}-\d\d-\d\dT[\d:.]+Z","read":false\}$/,
       ),
@@ -172,7 +172,7 @@ describe.each(ADAPTERS)('The wire format on %s', (_, adapter) => {
   ])('a cursor that is %s: reset, then live; it is never an error and never echoed', async (__, cursor) => {
     await notify(12);
     const reset = { event: 'reset', id: '12', data: { lastId: 12, unread: 12, revision: 0 } };
-    const ready = { event: 'ready', id: '12', data: { ...reset.data, heartbeatMs: 2_000 } };
+    const ready = { event: 'ready', id: '12', data: { ...reset.data, heartbeatMs: 2_000, retryMs: 1_234 } };
     for (const [header, query] of [
       [cursor, ''],
       ['', `?lastEventId=${encodeURIComponent(cursor)}`],

@@ -18,8 +18,10 @@ export interface Frame {
 /** Why the server ends a stream; after `expired` and `revoked` there is no point in coming back with the same credentials. */
 export type CloseReason = 'expired' | 'revoked' | 'shutdown' | 'slow' | 'age';
 
-export function readyFrame(id: number, numbers: InboxNumbers, heartbeatMs: number, retry: number): Frame {
-  return { type: 'ready', id: String(id), data: JSON.stringify({ ...pick(numbers), heartbeatMs }), retry };
+/** The reconnection time is in the data, too: an EventSource keeps the `retry:` field to itself. */
+export function readyFrame(id: number, numbers: InboxNumbers, heartbeatMs: number, retryMs: number): Frame {
+  const data = JSON.stringify({ ...pick(numbers), heartbeatMs, retryMs });
+  return { type: 'ready', id: String(id), data, retry: retryMs };
 }
 
 export function stateJson(numbers: InboxNumbers, change?: Change): string {

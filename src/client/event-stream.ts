@@ -1,0 +1,148 @@
+import { Backoff } from './backoff.js';
+import type { StreamFrame } from './inbox.types.js';
+
+/** What there is of the WHATWG `EventSource` in every implementation. */
+export interface EventSourceLike {
+  addEventListener(type: string, listener: (event: { data: string; lastEventId: string }) => void): void;
+  close(): void;
+}
+
+export type EventSourceConstructor = new (url: string, init?: { withCredentials?: boolean }) => EventSourceLike;
+
+const EVENT_TYPES = ['ready', 'message', 'state', 'signal', 'reset', 'ping', 'close'];
+/** `ready` comes at once; a server that many return to at the same time may need a while. */
+const READY_WITHIN_MS = 30_000;
+/** A timer that is this late tells of a computer that slept: what has come meanwhile is still to be handled. */
+const LATE_MS = 1_000;
+
+export interface EventStreamOptions {
+  EventSource: EventSourceConstructor;
+  withCredentials: boolean;
+  /** Where to connect to, with credentials that are good now. Asked before every attempt. */
+  url(): Promise<string>;
+  /** An event, its data parsed. */
+  // biome-ignore lint/suspicious/noExplicitAny: JSON
+  onFrame(frame: StreamFrame, data: any): void;
+  onStatus(status: 'connecting' | 'live'): void;
+  /** `url()` failed. @returns whether there is any point in trying again. */
+  onError(error: unknown): boolean;
+}
+
+/**
+ * One event stream that lasts. A native `EventSource` gives up for good on any status other than 200, comes back with a
+ * token that has expired, and doesn't notice a connection that died without a word: so every connection is a new one.
+ */
+export class EventStream {
+  private source: EventSourceLike | undefined;
+  private attempt = 0;
+  /** A connection that is silent for longer is dead. */
+  private silenceMs = READY_WITHIN_MS;
+  private lastEventAt = 0;
+  private watchdog: ReturnType<typeof setTimeout> | undefined;
+  private readonly backoff = new Backoff(() => void this.connect());
+
+  constructor(private readonly options: EventStreamOptions) {}
+
+  /** Connects at once, dropping the connection that there is. */
+  open(): void {
+    this.disconnect();
+    this.backoff.now();
+  }
+
+  close(): void {
+    this.disconnect();
+    this.backoff.cancel();
+  }
+
+  /** Looks whether the connection is still alive: timers may not have run for a long time. */
+  check(): void {
+    if (this.backoff.isWaiting) this.backoff.now();
+    else if (this.source) this.watch();
+  }
+
+  private async connect(): Promise<void> {
+    this.options.onStatus('connecting');
+    const attempt = ++this.attempt;
+    try {
+      const url = await this.options.url();
+      if (attempt === this.attempt) this.listen(url);
+    } catch (error) {
+      if (attempt === this.attempt && this.options.onError(error)) this.backoff.again();
+    }
+  }
+
+  private listen(url: string): void {
+    const { EventSource, withCredentials } = this.options;
+    const source = new EventSource(url, { withCredentials });
+    this.source = source;
+    this.silenceMs = READY_WITHIN_MS;
+    for (const event of EVENT_TYPES) {
+      source.addEventListener(event, ({ data, lastEventId }) => {
+        if (source === this.source) this.receive({ event, id: lastEventId, data });
+      });
+    }
+    source.addEventListener('error', () => {
+      if (source === this.source) this.lost();
+    });
+    this.lastEventAt = Date.now();
+    this.watch();
+  }
+
+  private receive(frame: StreamFrame): void {
+    const data = parse(frame.data);
+    if (!data) {
+      this.lost();
+      return;
+    }
+    this.lastEventAt = Date.now();
+    if (frame.event === 'ready') {
+      // The server sends a ping every `heartbeatMs`.
+      this.silenceMs = 2.5 * data.heartbeatMs;
+      this.watch();
+      this.backoff.baseMs = data.retryMs;
+      this.backoff.succeeded();
+      this.options.onStatus('live');
+    }
+    this.options.onFrame(frame, data);
+    if (frame.event === 'close' && this.source) this.lost();
+  }
+
+  /** Comes back with fresh credentials, which tell whether the session goes on. */
+  private lost(): void {
+    this.disconnect();
+    this.options.onStatus('connecting');
+    this.backoff.again();
+  }
+
+  /** @param due when the timer was to call it, if one did. */
+  private watch(due = 0): void {
+    clearTimeout(this.watchdog);
+    // Not longer than the limit, should the clock have been put back.
+    const left = Math.min(this.silenceMs, this.lastEventAt + this.silenceMs - Date.now());
+    if (left > 0) this.wake(left);
+    else if (due > 0 && Date.now() - due > LATE_MS) this.wake(LATE_MS);
+    else this.lost();
+  }
+
+  private wake(inMs: number): void {
+    const due = Date.now() + inMs;
+    this.watchdog = setTimeout(() => this.watch(due), inMs);
+  }
+
+  private disconnect(): void {
+    this.attempt += 1;
+    clearTimeout(this.watchdog);
+    this.source?.close();
+    this.source = undefined;
+  }
+}
+
+/** @returns undefined for what no server of ours has sent. */
+// biome-ignore lint/suspicious/noExplicitAny: JSON
+function parse(json: string): any {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,92 @@
+import type { InboxNumbers, InboxPage } from '../notifications/notification.js';
+import { InboxError } from './inbox-error.js';
+
+/** A request that has no answer by then has failed: a connection may have died without a word. */
+const TIMEOUT_MS = 15_000;
+/** As many ids as one request may hold. */
+const MAX_IDS = 1_000;
+
+export interface InboxApiOptions {
+  url: string;
+  token?: () => string | null | undefined | Promise<string | null | undefined>;
+  fetch?: typeof fetch;
+}
+
+/** The REST inbox, as docs/wire-format.md has it. Every method throws an {@link InboxError}, and nothing else. */
+export class InboxApi {
+  /** Whom the stream tokens are for. */
+  private recipient: string | undefined;
+
+  constructor(private readonly options: InboxApiOptions) {}
+
+  async page(limit: number, before?: number | null): Promise<InboxPage> {
+    return await this.request('GET', `?limit=${limit}${before == null ? '' : `&before=${before}`}`);
+  }
+
+  async markRead(ids: readonly number[]): Promise<InboxNumbers> {
+    let numbers: InboxNumbers | undefined;
+    for (let from = 0; from < ids.length; from += MAX_IDS) {
+      numbers = await this.request('POST', '/read', { ids: ids.slice(from, from + MAX_IDS) });
+    }
+    return numbers as InboxNumbers;
+  }
+
+  async markReadUpTo(upTo: number): Promise<InboxNumbers> {
+    return await this.request('POST', '/read', { upTo });
+  }
+
+  async markUnread(id: number): Promise<InboxNumbers> {
+    return await this.request('PATCH', `/${id}`, { read: false });
+  }
+
+  async remove(id: number): Promise<InboxNumbers> {
+    return await this.request('DELETE', `/${id}`);
+  }
+
+  /** A token that opens a stream, of the same recipient each time: another tab may have signed in as somebody else. */
+  async streamToken(): Promise<string> {
+    const { token } = await this.request<{ token: string }>('POST', '/stream-token');
+    const recipient = recipientOf(token);
+    this.recipient ??= recipient;
+    if (recipient !== this.recipient) throw new InboxError('signed-out', 'Somebody else has signed in.');
+    return token;
+  }
+
+  private async request<T>(method: string, path: string, body?: object): Promise<T> {
+    const { token, url } = this.options;
+    const headers: Record<string, string> = {};
+    const timeout = new AbortController();
+    const timer = setTimeout(() => timeout.abort(), TIMEOUT_MS);
+    try {
+      if (token) {
+        const bearer = await token();
+        if (!bearer) throw new InboxError('signed-out', 'There is no token: nobody is signed in.');
+        headers.authorization = `Bearer ${bearer}`;
+      }
+      if (body) headers['content-type'] = 'application/json';
+      const response = await (this.options.fetch ?? fetch)(url + path, {
+        method,
+        headers,
+        body: body && JSON.stringify(body),
+        credentials: token ? 'same-origin' : 'include',
+        signal: timeout.signal,
+      });
+      if (response.ok) return (await response.json()) as T;
+      const { status } = response;
+      if (status === 401) throw new InboxError('signed-out', 'The server knows nobody by these credentials.', status);
+      const { message } = (await response.json().catch(() => ({}))) as { message?: unknown };
+      throw new InboxError('refused', `The server answered ${status}: ${message ?? response.statusText}`, status);
+    } catch (error) {
+      if (error instanceof InboxError) throw error;
+      throw new InboxError('unreachable', `The server could not be asked: ${error}`, undefined, error);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+function recipientOf(streamToken: string): string {
+  const [, claims = ''] = streamToken.split('.');
+  const { tenant, recipient } = JSON.parse(atob(claims.replaceAll('-', '+').replaceAll('_', '/')));
+  return JSON.stringify([tenant, recipient]);
+}

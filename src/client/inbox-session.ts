@@ -1,0 +1,289 @@
+import type { InboxNotification, InboxNumbers, InboxPage } from '../notifications/notification.js';
+import { Backoff } from './backoff.js';
+import type { Emitter } from './emitter.js';
+import type { InboxOptions } from './inbox.js';
+import type { InboxEvents, InboxState, InboxStatus, StreamFrame } from './inbox.types.js';
+import { InboxApi } from './inbox-api.js';
+import { InboxError } from './inbox-error.js';
+import { NotificationList, type Wish } from './notification-list.js';
+import { type Position, SharedStream, type StreamStatus } from './shared-stream.js';
+
+/** The most that one request may ask for. */
+const MAX_PAGE = 100;
+
+/** An inbox from when it was opened until it was closed, or the user was signed out. */
+export class InboxSession {
+  private status: InboxStatus = 'connecting';
+  private error: InboxError | null = null;
+  private readonly api: InboxApi;
+  private readonly list = new NotificationList();
+  private readonly stream: SharedStream;
+  private readonly pageSize: number;
+  /** The last id that was given to this tab; null until it is known where the present begins. */
+  private cursor: number | null = null;
+  private wasLive = false;
+
+  private mustLoad = true;
+  private loading: Promise<void> | undefined;
+  private readonly reload = new Backoff(() => void this.load());
+  private older: Promise<void> | undefined;
+  /** Changes go to the server one after the other, so that each answer follows the one before. */
+  private changes: Promise<void> = Promise.resolve();
+
+  constructor(
+    options: InboxOptions,
+    private readonly events: Emitter<InboxEvents>,
+    private readonly publish: () => void,
+  ) {
+    const url = new URL(options.url, globalThis.location?.href).href.replace(/\/$/, '');
+    const EventSource = options.eventSource ?? globalThis.EventSource;
+    if (!EventSource) {
+      throw new TypeError(
+        'There is no EventSource here. Pass one as `eventSource`, such as that of the package "eventsource".',
+      );
+    }
+    this.pageSize = options.pageSize ?? 20;
+    this.api = new InboxApi({ ...options, url });
+    this.stream = new SharedStream({
+      name: options.user === undefined ? undefined : JSON.stringify(['nestjs-crm-notifications', url, options.user]),
+      EventSource,
+      withCredentials: !options.token,
+      url: async () => {
+        if (!this.list.isLoaded) await this.load();
+        if (!this.list.isLoaded) throw this.error;
+        const query = new URLSearchParams({ token: await this.api.streamToken(), lastEventId: String(this.cursor) });
+        return `${url}/stream?${query}`;
+      },
+      onFrame: (frame, data, toast) => this.receive(frame, data, toast),
+      onStatus: (status) => this.setStatus(status),
+      onError: (error) => this.mayGoOn(error),
+      position: () => ({ cursor: this.cursor, numbers: this.list.newest }),
+      onPosition: (position) => this.catchUp(position),
+    });
+    this.stream.open();
+    void this.load();
+  }
+
+  get isOpen(): boolean {
+    return this.status !== 'closed' && this.status !== 'signed-out';
+  }
+
+  state(): InboxState {
+    return {
+      status: this.status,
+      items: this.list.shown,
+      unread: this.list.unread,
+      hasMore: this.list.nextBefore !== null,
+      loading: this.older !== undefined || (this.loading !== undefined && !this.list.isLoaded),
+      error: this.error,
+    };
+  }
+
+  /** Tries at once what waits for its next attempt. */
+  check(): void {
+    if (this.reload.isWaiting) this.reload.now();
+    this.stream.check();
+  }
+
+  end(status: 'closed' | 'signed-out'): void {
+    if (!this.isOpen) return;
+    this.status = status;
+    this.stream.close();
+    this.reload.cancel();
+    this.publish();
+  }
+
+  loadMore(): Promise<void> {
+    this.older ??= this.loadOlder().finally(() => {
+      this.older = undefined;
+      this.follow();
+    });
+    this.publish();
+    return quiet(this.older);
+  }
+
+  markRead(ids: number | readonly number[] | 'all'): Promise<void> {
+    if (ids === 'all') {
+      const { lastId } = this.list.newest;
+      return this.change({ readUpTo: lastId }, () => this.api.markReadUpTo(lastId));
+    }
+    const read = several(ids);
+    return read.length === 0 ? Promise.resolve() : this.change({ read }, () => this.api.markRead(read));
+  }
+
+  markUnread(ids: number | readonly number[]): Promise<void> {
+    return this.each(ids, (id) => this.change({ unreadIds: [id] }, () => this.api.markUnread(id)));
+  }
+
+  remove(ids: number | readonly number[]): Promise<void> {
+    return this.each(ids, (id) => this.change({ removed: [id] }, () => this.api.remove(id)));
+  }
+
+  private each(ids: number | readonly number[], change: (id: number) => Promise<void>): Promise<void> {
+    return quiet(Promise.all(several(ids).map(change)).then(() => {}));
+  }
+
+  /** Shows a change at once, and undoes it if the server refuses. */
+  private change(wish: Wish, request: () => Promise<InboxNumbers>): Promise<void> {
+    if (!this.isOpen) return quiet(Promise.reject(new InboxError('closed', 'The inbox is closed.')));
+    this.list.wish(wish);
+    this.publish();
+    const changed = this.changes.then(async () => {
+      try {
+        this.list.agreed(wish, await request());
+      } catch (error) {
+        this.list.refused(wish);
+        throw this.failed(error);
+      } finally {
+        this.follow();
+      }
+    });
+    this.changes = quiet(changed).catch(() => {});
+    return changed;
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: JSON
+  private receive(frame: StreamFrame, data: any, toast: boolean): void {
+    this.events.emit('frame', frame);
+    if (frame.event === 'message') this.arrived(data, toast);
+    if (frame.event === 'ready' && isOlder(data, this.list.newest)) this.startOver(data);
+    if (frame.event === 'ready' || frame.event === 'state') this.list.apply(data);
+    if (frame.event === 'reset') {
+      this.cursor = data.lastId;
+      this.startOver(data);
+    }
+    if (frame.event === 'signal') this.events.emit('signal', data);
+    this.follow();
+  }
+
+  private arrived(notification: InboxNotification, toast: boolean): void {
+    if (this.cursor !== null && notification.id <= this.cursor) return;
+    this.cursor = notification.id;
+    const known = this.list.add(notification);
+    if (known) this.events.emit('notification', known, { toast: toast && !known.read });
+  }
+
+  /** What is shown may be wrong: the cursor was too far behind, or the database was set back. */
+  private startOver(numbers: InboxNumbers): void {
+    this.list.reset(numbers);
+    this.mustLoad = true;
+  }
+
+  /** The leader has come further than what it told this tab, which was away: as after the way back to a page. */
+  private catchUp({ cursor, numbers }: Position): void {
+    const from = this.cursor;
+    this.list.apply(numbers);
+    if (cursor !== null && from !== null && cursor > from) {
+      this.cursor = cursor;
+      this.mustLoad = true;
+      void this.load().then(() => {
+        const missed = this.list.shown.filter(({ id }) => id > from && id <= cursor);
+        for (const notification of missed.reverse()) this.events.emit('notification', notification, { toast: false });
+      });
+    }
+    this.follow();
+  }
+
+  private setStatus(status: StreamStatus): void {
+    this.wasLive ||= status === 'live';
+    if (this.isOpen) this.status = status === 'connecting' && this.wasLive ? 'reconnecting' : status;
+    this.publish();
+  }
+
+  /** Shows what happened, and loads what it could not follow. */
+  private follow(): void {
+    if (this.isOpen && (this.mustLoad || this.list.isStale) && !this.reload.isWaiting) void this.load();
+    this.publish();
+  }
+
+  /** Loads the newest notifications until nothing is missing; if that fails, again later. Never rejects. */
+  private load(): Promise<void> {
+    this.reload.cancel();
+    this.loading ??= this.loadNewest().then(
+      () => {
+        this.loading = undefined;
+        this.follow();
+      },
+      (error) => {
+        this.loading = undefined;
+        this.mustLoad = true;
+        this.error = this.failed(error);
+        if (this.isOpen) this.reload.again();
+        this.publish();
+      },
+    );
+    return this.loading;
+  }
+
+  private async loadNewest(): Promise<void> {
+    while (this.isOpen && (this.mustLoad || this.list.isStale)) {
+      this.mustLoad = false;
+      const known = this.list.newest;
+      const page = await this.newestPage();
+      // Of a time before a reset.
+      if (this.mustLoad) continue;
+      if (isOlder(page, known)) this.list.reset(page);
+      this.list.replace(page);
+      this.cursor ??= page.lastId;
+      this.error = null;
+      this.reload.succeeded();
+      this.publish();
+    }
+  }
+
+  /** As many as there are now: whoever has scrolled down doesn't lose what they look at. */
+  private async newestPage(): Promise<InboxPage> {
+    const wanted = Math.max(this.list.length, this.pageSize);
+    const first = await this.api.page(Math.min(wanted, MAX_PAGE));
+    const items = [...first.items];
+    let { nextBefore } = first;
+    while (nextBefore !== null && items.length < wanted) {
+      const page = await this.api.page(Math.min(wanted - items.length, MAX_PAGE), nextBefore);
+      items.push(...page.items);
+      nextBefore = page.nextBefore;
+    }
+    return { ...first, items, nextBefore };
+  }
+
+  private async loadOlder(): Promise<void> {
+    await this.loading;
+    const before = this.list.nextBefore;
+    if (!this.isOpen || before === null) return;
+    try {
+      this.list.append(await this.api.page(this.pageSize, before), before);
+      this.error = null;
+    } catch (error) {
+      this.error = this.failed(error);
+      throw error;
+    }
+  }
+
+  private failed(error: unknown): InboxError {
+    const { code } = error as InboxError;
+    if (this.isOpen) this.events.emit('error', error as InboxError);
+    if (code === 'signed-out') this.end('signed-out');
+    return error as InboxError;
+  }
+
+  /** Whether there is any point in trying again. */
+  private mayGoOn(error: unknown): boolean {
+    const isOver = error instanceof InboxError && error.code === 'signed-out';
+    if (isOver) this.failed(error);
+    return !isOver;
+  }
+}
+
+/** What was asked later, and yet tells less, comes from a database that has lost commits. */
+function isOlder(numbers: InboxNumbers, known: InboxNumbers): boolean {
+  return numbers.lastId + numbers.revision < known.lastId + known.revision;
+}
+
+function several(ids: number | readonly number[]): readonly number[] {
+  return typeof ids === 'number' ? [ids] : [...new Set(ids)];
+}
+
+/** Whoever doesn't await it has `on('error')`: nothing is reported as unhandled. */
+function quiet<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {});
+  return promise;
+}

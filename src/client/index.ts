@@ -1,0 +1,9 @@
+export type {
+  InboxNotification,
+  NotificationData,
+  NotificationType,
+  NotificationTypes,
+} from '../notifications/notification.js';
+export { createInbox, type InboxOptions } from './inbox.js';
+export type { Inbox, InboxEvents, InboxState, InboxStatus, StreamFrame } from './inbox.types.js';
+export { InboxError, type InboxErrorCode } from './inbox-error.js';
