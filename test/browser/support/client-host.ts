@@ -1,0 +1,100 @@
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+import type { NextFunction, Request, Response } from 'express';
+import type { NotificationService } from '../../../src/notifications/index.js';
+import { accessToken, type CrmApp, type CrmAppOptions, startCrmApp } from '../../support/crm-app.js';
+
+/** A CRM that serves a page with the client: real HTTP, real Postgres. */
+export interface ClientHost {
+  /** `http://127.0.0.1:port` */
+  readonly url: string;
+  readonly port: number;
+  readonly notifications: NotificationService;
+  /** Responses with an event stream that are open at this moment. */
+  readonly openStreams: number;
+  /** How long access tokens are good that are given from now on. @default an hour */
+  sessionMs: number;
+  /** Users who get no access token. */
+  readonly signedOut: Set<string>;
+  /** Comes before every request. Without a call of `next` the request hangs. */
+  intercept: (request: Request, response: Response, next: NextFunction) => void;
+  /** Sends so many notifications, titled 1, 2, 3 …, one after the other. */
+  notify(user: string, count?: number): Promise<void>;
+  stop(): Promise<void>;
+  /** Again, on the same port. */
+  start(): Promise<void>;
+}
+
+const PAGE =
+  '<!doctype html><title>CRM</title><link rel="icon" href="data:,"><script src="/client.js"></script><h1>CRM</h1>';
+
+export async function startClientHost(
+  database: { url: string },
+  notifications?: CrmAppOptions['notifications'],
+): Promise<ClientHost> {
+  const script = await bundle();
+  const streams = new Set<Response>();
+  let crm: CrmApp;
+
+  const serve = async (request: Request, response: Response, next: NextFunction): Promise<void> => {
+    const { pathname } = new URL(request.url, 'http://host');
+    const user = /^\/session\/(.+)/.exec(pathname)?.[1];
+    if (pathname === '/page') response.type('html').send(PAGE);
+    else if (pathname === '/elsewhere') response.type('html').send('<!doctype html><link rel="icon" href="data:,">');
+    else if (pathname === '/client.js') response.type('js').send(script);
+    else if (user && host.signedOut.has(user)) response.sendStatus(401);
+    else if (user) response.type('text').send(await accessToken(user, {}, new Date(Date.now() + host.sessionMs)));
+    else {
+      if (pathname === '/notifications/stream') {
+        streams.add(response);
+        response.on('close', () => streams.delete(response));
+      }
+      next();
+    }
+  };
+
+  const host: ClientHost = {
+    get url() {
+      return crm.url;
+    },
+    get port() {
+      return Number(new URL(crm.url).port);
+    },
+    get notifications() {
+      return crm.notifications;
+    },
+    get openStreams() {
+      return streams.size;
+    },
+    sessionMs: 3_600_000,
+    signedOut: new Set(),
+    intercept: (_request, _response, next) => next(),
+    notify: async (user, count = 1) => {
+      for (let i = 1; i <= count; i++) await crm.notifications.notify(user, { type: 't', title: `${i}` });
+    },
+    stop: () => crm.close(),
+    start: async () => {
+      crm = await startCrmApp(database, {
+        notifications,
+        port: crm && host.port,
+        configure: (app) =>
+          app.use((request: Request, response: Response, next: NextFunction) =>
+            host.intercept(request, response, () => void serve(request, response, next)),
+          ),
+      });
+    },
+  };
+  await host.start();
+  return host;
+}
+
+async function bundle(): Promise<string> {
+  const { outputFiles } = await build({
+    entryPoints: [fileURLToPath(new URL('./page-script.ts', import.meta.url))],
+    bundle: true,
+    write: false,
+    target: 'es2022',
+    sourcemap: 'inline',
+  });
+  return outputFiles[0]?.text as string;
+}

@@ -1,0 +1,69 @@
+import type { BrowserContext, Page } from 'playwright-core';
+import type { InboxOptions, InboxState } from '../../../src/client/index.js';
+
+/** What of the options can be sent to a page. */
+type TabOptions = Pick<InboxOptions, 'pageSize' | 'user'>;
+
+/** A tab of a browser with the page of `client-host.ts`. */
+export class Tab {
+  private constructor(readonly page: Page) {}
+
+  /** Opens one, with an inbox of that user that is live. */
+  static async open(
+    context: BrowserContext,
+    host: { url: string },
+    user: string,
+    options?: Partial<TabOptions>,
+  ): Promise<Tab> {
+    const tab = await Tab.load(context, host);
+    await tab.start(user, options);
+    return tab;
+  }
+
+  /** Opens one that has no inbox as yet. */
+  static async load(context: BrowserContext, host: { url: string }): Promise<Tab> {
+    const page = await context.newPage();
+    await page.goto(`${host.url}/page`);
+    return new Tab(page);
+  }
+
+  /** Resolves when its inbox is live. */
+  async start(user: string, options: Partial<TabOptions> = {}): Promise<void> {
+    await this.run(([user, options]) => crm.start(user, options), [user, options] as const);
+    await this.untilLive();
+  }
+
+  async untilLive(): Promise<void> {
+    await this.until(() => crm.inbox.getState().status === 'live' && !crm.inbox.getState().loading);
+  }
+
+  /** Resolves once it holds in the page, and fails with what there is instead. */
+  async until<A>(condition: (argument: A) => boolean, argument?: A, timeoutMs = 10_000): Promise<void> {
+    try {
+      const options = { polling: 20, timeout: timeoutMs };
+      await this.page.waitForFunction(condition as (argument: unknown) => boolean, argument, options);
+    } catch (cause) {
+      throw new Error(`It never held in this tab: ${condition}\nwith ${argument}\n${await this.describe()}`, { cause });
+    }
+  }
+
+  /** Runs a function in the page. */
+  async run<T, A>(script: (argument: A) => T, argument?: A): Promise<Awaited<T>> {
+    return (await this.page.evaluate(script as (argument: unknown) => T, argument)) as Awaited<T>;
+  }
+
+  async state(): Promise<InboxState> {
+    return await this.run(() => crm.inbox.getState());
+  }
+
+  /** The ids of what is shown, newest first. */
+  async shown(): Promise<number[]> {
+    return (await this.state()).items.map(({ id }) => id);
+  }
+
+  private async describe(): Promise<string> {
+    const { items, ...state } = await this.state();
+    const rest = await this.run(() => ({ ...crm, inbox: undefined }));
+    return JSON.stringify({ ...state, items: items.map(({ id, read }) => ({ id, read })), ...rest });
+  }
+}
