@@ -27,7 +27,7 @@ async function main(): Promise<void> {
   const dataSource = await openCrmDatabase(await postgresUrl());
   const tokens = new AccessTokens(await jwtSecret(dataSource));
   const app = await NestFactory.create<NestExpressApplication>(
-    appModule(dataSource, tokens, { broker, schema: notificationsSchema() }),
+    appModule({ dataSource, tokens, broker, schema: notificationsSchema() }),
     // Browsers open connections ahead of need, and send nothing on them: a server that waits for those waits a minute.
     { logger: ['warn', 'error', 'fatal'], abortOnError: false, forceCloseConnections: true },
   );

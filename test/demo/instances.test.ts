@@ -43,7 +43,7 @@ describe('the embedded Postgres', () => {
     const [other] = others as [DemoProcess];
     const [alice, bob] = await Promise.all([Colleague.open(demo.url, 'alice'), Colleague.open(other.url, 'bob')]);
     const { items } = (await alice.get('/deals')).body;
-    expect(items).toHaveLength(8);
+    expect(items).toHaveLength(20);
     expect((await answerOf(other.url, 'GET', '/deals', undefined, alice.token)).body).toEqual({ items });
 
     await alice.post(`/deals/${items[0].id}/assign`, { owner: 'bob' });

@@ -8,16 +8,16 @@ import {
 } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { NotificationService } from '../../notifications/index.js';
+import { People } from '../people/people.service.js';
 import { Contact } from './contact.entity.js';
 import type { NewContact } from './contact-list.js';
+import { IMPORT_TEXTS } from './import.texts.js';
 
 const BATCH = 50;
 /** What a real CRM needs to look each contact up elsewhere; without it nobody could watch. */
 const LOOK_UP_MS = 25;
 /** Each holds a connection of the pool until its end. */
 const MAX_IMPORTS = 4;
-
-const COUNT = new Intl.NumberFormat('en');
 
 /** Imports contacts in the background: who started it watches by signals, and is notified at the end. */
 @Injectable()
@@ -29,6 +29,7 @@ export class ContactImports implements BeforeApplicationShutdown {
   constructor(
     private readonly dataSource: DataSource,
     private readonly notifications: NotificationService,
+    private readonly people: People,
   ) {}
 
   /** @returns the id of the import, which goes on. */
@@ -45,7 +46,7 @@ export class ContactImports implements BeforeApplicationShutdown {
 
   /** A deploy waits for nobody: what is half done is undone, and its user is told. */
   async beforeApplicationShutdown(): Promise<void> {
-    this.ending.abort(new Error('the CRM is being restarted'));
+    this.ending.abort();
     await Promise.all(this.running.values());
   }
 
@@ -67,11 +68,12 @@ export class ContactImports implements BeforeApplicationShutdown {
         await sleep(LOOK_UP_MS, undefined, { signal: this.ending.signal });
         await manager.insert(Contact, contacts.slice(done, done + BATCH));
       }
+      const [{ language }] = await this.people.readers([user], manager);
       await this.notifications.notify(
         user,
         {
           type: 'import.finished',
-          title: `${COUNT.format(total)} contacts have been imported`,
+          ...IMPORT_TEXTS[language].finished(total),
           url: '/#contacts',
           data: { importId, contacts: total },
         },
@@ -82,12 +84,14 @@ export class ContactImports implements BeforeApplicationShutdown {
   }
 
   private async tellFailure(importId: string, user: string, error: Error): Promise<void> {
-    const { message } = error.name === 'AbortError' ? (error.cause as Error) : error;
     try {
+      const [{ language }] = await this.people.readers([user]);
+      const texts = IMPORT_TEXTS[language];
+      const { title, body } = texts.failed(error.name === 'AbortError' ? texts.restarting : error.message);
       await this.notifications.notify(user, {
         type: 'import.failed',
-        title: 'Your contacts have not been imported',
-        body: `Nothing was stored, because ${message}. Import them again.`.slice(0, 1_000),
+        title,
+        body: body.slice(0, 1_000),
         url: '/#contacts',
         data: { importId },
       });

@@ -7,6 +7,7 @@ import {
   Headers,
   HttpCode,
   Post,
+  Query,
   UnsupportedMediaTypeException,
   UseGuards,
 } from '@nestjs/common';
@@ -19,6 +20,7 @@ import { contactsIn } from './contact-list.js';
 import { sampleCsv } from './sample-contacts.js';
 
 const CSV = 'text/csv';
+const LISTED = 20;
 
 /** Lets requests bring CSV. More than so much is answered with 413. */
 export function acceptCsv(app: NestExpressApplication): void {
@@ -33,9 +35,16 @@ export class ContactsController {
     private readonly imports: ContactImports,
   ) {}
 
+  /** How many there are, and the newest of them, or of one company. */
   @Get()
-  async count(): Promise<{ total: number }> {
-    return { total: await this.dataSource.getRepository(Contact).count() };
+  async list(@Query('company') company: unknown): Promise<{ total: number; items: Contact[] }> {
+    if (company !== undefined && typeof company !== 'string') {
+      throw new BadRequestException('"company" must be the name of one company.');
+    }
+    const [items, total] = await this.dataSource
+      .getRepository(Contact)
+      .findAndCount({ where: company === undefined ? {} : { company }, order: { id: 'DESC' }, take: LISTED });
+    return { total, items };
   }
 
   @Get('sample.csv')

@@ -1,8 +1,14 @@
-import { DataSource } from 'typeorm';
+import { DataSource, type EntityManager } from 'typeorm';
+import { Approval } from '../approvals/approval.entity.js';
+import { addSampleApprovals } from '../approvals/sample-approvals.js';
 import { Contact } from '../contacts/contact.entity.js';
+import { addSampleContacts } from '../contacts/sample-contacts.js';
 import { Deal } from '../deals/deal.entity.js';
 import { addSampleDeals } from '../deals/sample-deals.js';
 import { Secret } from '../login/secret.entity.js';
+import { Person } from '../people/person.entity.js';
+import { addSamplePeople } from '../people/sample-people.js';
+import { Reminder } from '../reminders/reminder.entity.js';
 import { StartError } from '../start-error.js';
 
 /** A schema of the demo's own: with DATABASE_URL the database may be anybody's. */
@@ -15,7 +21,7 @@ export async function openCrmDatabase(url: string): Promise<DataSource> {
     type: 'postgres',
     url,
     schema: SCHEMA,
-    entities: [Contact, Deal, Secret],
+    entities: [Approval, Contact, Deal, Person, Reminder, Secret],
     applicationName: 'crm demo',
   });
   await dataSource.initialize().catch(refuse);
@@ -29,13 +35,20 @@ async function prepare(dataSource: DataSource): Promise<void> {
   try {
     await lock.query(`SELECT pg_advisory_lock(${LOCK})`);
     await lock.query(`CREATE SCHEMA IF NOT EXISTS ${SCHEMA}`);
-    // A real CRM has migrations; the demo's tables are never altered.
+    // A real CRM has migrations. The demo's tables only ever grow, by columns that may be empty or have a default: so
+    // this brings a database of an older version up to date, too.
     await dataSource.synchronize();
-    await addSampleDeals(dataSource);
+    await dataSource.transaction(addSamples);
   } finally {
     await lock.query(`SELECT pg_advisory_unlock(${LOCK})`);
     await lock.release();
   }
+}
+
+async function addSamples(manager: EntityManager): Promise<void> {
+  await addSamplePeople(manager);
+  await addSampleContacts(manager);
+  if (await addSampleDeals(manager)) await addSampleApprovals(manager);
 }
 
 function refuse(cause: unknown): never {

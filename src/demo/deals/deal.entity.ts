@@ -1,4 +1,6 @@
 import { Column, Entity, PrimaryGeneratedColumn } from 'typeorm';
+import type { Currency } from './money.js';
+import type { Stage } from './stage.js';
 
 /** A sale that somebody works on. */
 @Entity({ name: 'deal' })
@@ -13,11 +15,15 @@ export class Deal {
   company!: string;
 
   @Column('text')
-  stage!: string;
+  stage!: Stage;
 
-  /** In whole euros. */
+  /** In whole units of the currency. */
   @Column('int')
   amount!: number;
+
+  /** The default is for deals from before there was more than one. */
+  @Column('text', { default: 'EUR' })
+  currency!: Currency;
 
   /** The user who works on it. */
   @Column('text')

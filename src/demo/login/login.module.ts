@@ -1,6 +1,5 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { AccessTokens } from './access-tokens.js';
-import { Inboxes } from './inboxes.js';
 import { LoginController } from './login.controller.js';
 
 @Module({})
@@ -12,7 +11,7 @@ export function loginModule(tokens: AccessTokens): DynamicModule {
     // The guard needs it in every module.
     global: true,
     controllers: [LoginController],
-    providers: [{ provide: AccessTokens, useValue: tokens }, Inboxes],
+    providers: [{ provide: AccessTokens, useValue: tokens }],
     exports: [AccessTokens],
   };
 }

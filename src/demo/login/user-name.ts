@@ -1,9 +1,6 @@
 import { BadRequestException } from '@nestjs/common';
 import { textIn } from '../request-body.js';
 
-/** Who works at the sample company. Anybody else can come in, too. */
-export const COLLEAGUES = ['alice', 'bob', 'carol', 'dave'];
-
 const USER_NAME = /^[\p{L}\p{M}\p{N}][\p{L}\p{M}\p{N}._@-]{0,63}$/u;
 
 /** @throws {BadRequestException} if it can't be anybody's name. */
