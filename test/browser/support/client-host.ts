@@ -1,8 +1,16 @@
 import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, beforeAll } from '@jest/globals';
 import { build } from 'esbuild';
 import type { NextFunction, Request, Response } from 'express';
 import type { NotificationService } from '../../../src/notifications/index.js';
-import { accessToken, type CrmApp, type CrmAppOptions, startCrmApp } from '../../support/crm-app.js';
+import {
+  accessToken,
+  type CrmApp,
+  type CrmAppOptions,
+  createMigratedDatabase,
+  startCrmApp,
+} from '../../support/crm-app.js';
+import type { TestDatabase } from '../../support/database.js';
 
 /** A CRM that serves a page with the client: real HTTP, real Postgres. */
 export interface ClientHost {
@@ -17,7 +25,7 @@ export interface ClientHost {
   /** Users who get no access token. */
   readonly signedOut: Set<string>;
   /** Comes before every request. Without a call of `next` the request hangs. */
-  intercept: (request: Request, response: Response, next: NextFunction) => void;
+  intercept: Intercept;
   /** Sends so many notifications, titled 1, 2, 3 …, one after the other. */
   notify(user: string, count?: number): Promise<void>;
   stop(): Promise<void>;
@@ -25,10 +33,34 @@ export interface ClientHost {
   start(): Promise<void>;
 }
 
+type Intercept = (request: Request, response: Response, next: NextFunction) => void;
+
+const PASS: Intercept = (_request, _response, next) => next();
+const AN_HOUR_MS = 3_600_000;
 const PAGE =
   '<!doctype html><title>CRM</title><link rel="icon" href="data:,"><script src="/client.js"></script><h1>CRM</h1>';
 
-export async function startClientHost(
+/** One for the tests of a file or block, over a database of its own. */
+export function useClientHost(notifications?: CrmAppOptions['notifications']): () => ClientHost {
+  let database: TestDatabase;
+  let host: ClientHost;
+  beforeAll(async () => {
+    database = await createMigratedDatabase();
+    host = await startClientHost(database, notifications);
+  });
+  afterEach(() => {
+    host.sessionMs = AN_HOUR_MS;
+    host.signedOut.clear();
+    host.intercept = PASS;
+  });
+  afterAll(async () => {
+    await host.stop();
+    await database.drop();
+  });
+  return () => host;
+}
+
+async function startClientHost(
   database: { url: string },
   notifications?: CrmAppOptions['notifications'],
 ): Promise<ClientHost> {
@@ -66,9 +98,9 @@ export async function startClientHost(
     get openStreams() {
       return streams.size;
     },
-    sessionMs: 3_600_000,
+    sessionMs: AN_HOUR_MS,
     signedOut: new Set(),
-    intercept: (_request, _response, next) => next(),
+    intercept: PASS,
     notify: async (user, count = 1) => {
       for (let i = 1; i <= count; i++) await crm.notifications.notify(user, { type: 't', title: `${i}` });
     },

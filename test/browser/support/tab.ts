@@ -67,3 +67,22 @@ export class Tab {
     return JSON.stringify({ ...state, items: items.map(({ id, read }) => ({ id, read })), ...rest });
   }
 }
+
+/** Opens several of one user. */
+export async function openTabs(
+  count: number,
+  context: BrowserContext,
+  host: { url: string },
+  user: string,
+): Promise<Tab[]> {
+  return await Promise.all(Array.from({ length: count }, () => Tab.open(context, host, user)));
+}
+
+/** The tab that has the event stream; fails unless it is one alone. */
+export async function leaderOf(tabs: Tab[]): Promise<Tab> {
+  const streams = await Promise.all(tabs.map((tab) => tab.run(() => crm.streams)));
+  const leader = tabs[streams.indexOf(1)];
+  if (!leader || streams.filter(Boolean).length > 1)
+    throw new Error(`Streams of the tabs: ${streams}, and not one in all`);
+  return leader;
+}
