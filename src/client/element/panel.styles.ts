@@ -1,0 +1,298 @@
+import { css } from 'lit';
+
+export const panelStyles = css`
+  #panel {
+    display: none;
+    position: fixed;
+    z-index: 2147483647;
+    inset: auto;
+    inline-size: var(--notification-bell-width, 25rem);
+    max-inline-size: calc(100% - 16px);
+    max-block-size: min(var(--notification-bell-height, 36rem), var(--_room, 36rem));
+    margin: 0;
+    padding: 0;
+    border: 1px solid var(--_border);
+    border-radius: var(--notification-bell-radius, 0.75rem);
+    background: var(--_surface);
+    color: var(--_text);
+    box-shadow: 0 1px 2px var(--_shadow), 0 12px 32px -4px var(--_shadow);
+    font-size: var(--notification-bell-font-size, 0.875rem);
+    font-weight: 400;
+    line-height: 1.43;
+    text-align: start;
+    white-space: normal;
+    cursor: auto;
+    overflow: hidden;
+  }
+
+  #panel.opened {
+    display: flex;
+    flex-direction: column;
+  }
+
+  #panel:focus-visible {
+    outline-offset: -2px;
+  }
+
+  h2,
+  p,
+  ul {
+    margin: 0;
+    padding: 0;
+    font: inherit;
+    list-style: none;
+  }
+
+  header {
+    display: flex;
+    align-items: center;
+    gap: 0.25em;
+    padding-block: 0.5em;
+    padding-inline: 1.1429em 0.5714em;
+    border-block-end: 1px solid var(--_border);
+  }
+
+  header > .text-button {
+    margin-inline-start: auto;
+  }
+
+  h2 {
+    margin-inline-end: 0.4em;
+    font-size: 1.0714em;
+    font-weight: 600;
+  }
+
+  .status {
+    display: flex;
+    align-items: center;
+    gap: 0.5em;
+    color: var(--_muted);
+    font-size: 0.8571em;
+    line-height: 1.25;
+  }
+
+  .status::before {
+    content: '';
+    inline-size: 0.5em;
+    block-size: 0.5em;
+    border-radius: 50%;
+    flex: none;
+    background: #d98a14;
+    forced-color-adjust: none;
+  }
+
+  .text-button,
+  .outline-button {
+    display: inline-flex;
+    align-items: center;
+    gap: 0.35em;
+    min-block-size: 2.1538em;
+    padding-block: 0.2em;
+    padding-inline: 0.6154em;
+    border-radius: 0.375rem;
+    color: var(--_muted);
+    font-size: 0.9286em;
+    font-weight: 500;
+  }
+
+  .outline-button {
+    border: 1px solid var(--_border);
+    color: var(--_text);
+  }
+
+  .icon-button {
+    display: grid;
+    place-items: center;
+    flex: none;
+    inline-size: 2em;
+    block-size: 2em;
+    min-inline-size: 24px;
+    min-block-size: 24px;
+    border-radius: 0.375rem;
+    color: var(--_muted);
+  }
+
+  .text-button:hover,
+  .outline-button:hover,
+  .icon-button:hover {
+    background: var(--_hover);
+    color: var(--_text);
+  }
+
+  [aria-disabled='true'],
+  [aria-disabled='true']:hover {
+    background: none;
+    color: var(--_muted);
+    opacity: 0.55;
+    cursor: default;
+  }
+
+  .body {
+    position: relative;
+    display: flex;
+    min-block-size: 0;
+  }
+
+  #scroller {
+    flex: 1;
+    min-inline-size: 0;
+    overflow-y: auto;
+    overscroll-behavior: contain;
+    overflow-anchor: none;
+    scrollbar-width: thin;
+  }
+
+  .pill {
+    position: absolute;
+    z-index: 1;
+    inset-block-start: 0.5rem;
+    inset-inline: 0;
+    display: flex;
+    align-items: center;
+    gap: 0.25em;
+    inline-size: fit-content;
+    min-block-size: 2em;
+    margin-inline: auto;
+    padding-inline: 0.7em 0.9em;
+    border-radius: 2em;
+    background: var(--_accent);
+    color: var(--_surface);
+    box-shadow: 0 2px 8px var(--_shadow);
+    font-size: 0.9286em;
+    font-weight: 600;
+  }
+
+  .pill svg {
+    inline-size: 1.1em;
+    block-size: 1.1em;
+    stroke-width: 2.25;
+  }
+
+  .pill:focus-visible {
+    outline-color: var(--_text);
+  }
+
+  #end {
+    display: grid;
+    justify-items: center;
+    gap: 0.25em;
+    padding: 0.5em;
+    color: var(--_muted);
+  }
+
+  .notice,
+  .banner {
+    display: flex;
+    align-items: center;
+    gap: 0.6em;
+    padding-block: 0.5em;
+    padding-inline: 1.1429em 0.5714em;
+    border-block-start: 1px solid var(--_border);
+    font-size: 0.9286em;
+  }
+
+  .banner {
+    border-block: 0 solid var(--_border);
+    border-block-end-width: 1px;
+    background: var(--_hover);
+  }
+
+  .notice > span,
+  .banner > span {
+    flex: 1;
+  }
+
+  .notice > svg {
+    color: var(--_badge);
+  }
+
+  .blank {
+    display: grid;
+    justify-items: center;
+    padding: 3em 2em 3.25em;
+    color: var(--_muted);
+    text-align: center;
+    text-wrap: balance;
+  }
+
+  .blank-icon {
+    display: grid;
+    place-items: center;
+    inline-size: 3em;
+    block-size: 3em;
+    margin-block-end: 0.75em;
+    border-radius: 50%;
+    background: var(--_hover);
+  }
+
+  .blank-heading {
+    color: var(--_text);
+    font-weight: 600;
+  }
+
+  .blank .outline-button {
+    margin-block-start: 1em;
+    padding-inline: 1em;
+  }
+
+  .skeleton > div {
+    display: grid;
+    gap: 0.6em;
+    padding-block: 1em;
+    padding-inline: 2.2857em 1.1429em;
+  }
+
+  .skeleton i {
+    block-size: 0.7em;
+    border-radius: 1em;
+    background: var(--_hover);
+  }
+
+  .skeleton i:nth-child(1) {
+    inline-size: 70%;
+  }
+
+  .skeleton i:nth-child(3) {
+    inline-size: 25%;
+  }
+
+  @media (prefers-reduced-motion: no-preference) {
+    #panel.opened {
+      animation: open 0.12s ease-out;
+    }
+
+    .skeleton,
+    .status::before {
+      animation: breathe 1.6s ease-in-out infinite alternate;
+    }
+  }
+
+  @keyframes open {
+    from {
+      opacity: 0;
+      translate: 0 -4px;
+    }
+  }
+
+  @keyframes breathe {
+    to {
+      opacity: 0.4;
+    }
+  }
+
+  @media (forced-colors: active) {
+    .skeleton i {
+      background: GrayText;
+    }
+
+    .pill,
+    .outline-button {
+      border: 1px solid ButtonText;
+    }
+
+    [aria-disabled='true'] {
+      color: GrayText;
+      opacity: 1;
+    }
+  }
+`;
