@@ -1,29 +1,35 @@
-// Builds what is published: lib/esm and lib/cjs, file by file as in src/notifications, so that every entry point shares
-// one copy of each class. Both are needed: Jest in CommonJS loads no ESM, and Jest in ESM lets no CommonJS require Nest 12.
+// Builds what is published: lib/esm and lib/cjs, file by file as in src/notifications and src/client, so that every entry
+// point shares one copy of each class. Both are needed: Jest in CommonJS loads no ESM, and Jest in ESM lets no CommonJS
+// require Nest 12. The element is ESM alone, as lit is.
 import { execFileSync } from 'node:child_process';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 const root = fileURLToPath(new URL('.', import.meta.url));
-const compile = (outDir, ...flags) =>
-  execFileSync(
-    process.execPath,
-    ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.package.json', '--outDir', outDir, ...flags],
-    { cwd: root, stdio: 'inherit' },
-  );
+function compile(outDir, ...flags) {
+  for (const project of ['tsconfig.package.json', 'src/client']) {
+    const args = ['node_modules/typescript/bin/tsc', '-p', project, '--outDir', outDir, ...flags];
+    execFileSync(process.execPath, args, { cwd: root, stdio: 'inherit' });
+  }
+}
 
-rmSync(new URL('lib', import.meta.url), { recursive: true, force: true });
+function remove(path) {
+  rmSync(new URL(path, import.meta.url), { recursive: true, force: true });
+}
+
+remove('lib');
 compile('lib/esm');
 compile('lib/cjs', '--module', 'commonjs', '--moduleResolution', 'bundler');
 writeFileSync(new URL('lib/cjs/package.json', import.meta.url), '{ "type": "commonjs" }\n');
+remove('lib/cjs/client/element');
 
-rmSync(new URL('lib/cjs/http/jose.js.map', import.meta.url));
+remove('lib/cjs/notifications/http/jose.js.map');
 // jose stays a dependency: audits see it in both builds, and users of the ESM build get its patches without us.
 await build({
   absWorkingDir: root,
   entryPoints: ['src/notifications/http/jose.ts'],
-  outfile: 'lib/cjs/http/jose.js',
+  outfile: 'lib/cjs/notifications/http/jose.js',
   bundle: true,
   platform: 'node',
   format: 'cjs',

@@ -34,6 +34,8 @@ export class NotificationList {
   private revision = -1;
   /** The id up to which a load has told what there is: what a late event says of those is older. */
   private loadedUpTo = 0;
+  /** The id up to which arrivals are known, loaded or told. */
+  private arrivedUpTo = 0;
   private numbers = NOTHING;
   private readonly wishes = new Set<Wish>();
 
@@ -81,6 +83,7 @@ export class NotificationList {
    * @returns it as it stands now; undefined if it is gone already.
    */
   add(item: InboxNotification): InboxNotification | undefined {
+    this.arrivedUpTo = Math.max(this.arrivedUpTo, item.id);
     const known = this.items.find(({ id }) => id === item.id);
     if (known) return known;
     if (item.id <= this.loadedUpTo) return item.id < (this.items.at(-1)?.id ?? 0) ? item : undefined;
@@ -110,6 +113,7 @@ export class NotificationList {
     this.numbers = { lastId, unread, revision };
     this.revision = -1;
     this.loadedUpTo = 0;
+    this.arrivedUpTo = 0;
   }
 
   /** Takes the newest part, as it has just been loaded, in place of what it has. */
@@ -119,6 +123,7 @@ export class NotificationList {
     this.items = [...arrived, ...page.items];
     this.nextBefore = page.nextBefore;
     this.loadedUpTo = page.lastId;
+    this.arrivedUpTo = Math.max(this.arrivedUpTo, page.lastId);
     this.revision = page.revision;
     this.note(page);
     this.tidy();
@@ -141,7 +146,9 @@ export class NotificationList {
   /** The server has agreed: the wish stays until the items hold it. */
   agreed(wish: Wish, numbers: InboxNumbers): void {
     wish.agreedAt = numbers.revision;
-    this.apply({ ...numbers, ...wish });
+    // The answer may have overtaken arrivals, which tell how things were before the change.
+    const hasOvertaken = numbers.lastId > this.arrivedUpTo;
+    this.apply(hasOvertaken ? numbers : { ...numbers, ...wish });
     this.tidy();
   }
 
