@@ -140,5 +140,5 @@ await describeInChromium(
 );
 
 async function loadTabs(count: number, context: BrowserContext, host: ClientHost): Promise<Tab[]> {
-  return await Promise.all(Array.from({ length: count }, () => Tab.load(context, host)));
+  return await Promise.all(Array.from({ length: count }, () => Tab.openWithoutInbox(context, host)));
 }

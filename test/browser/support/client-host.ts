@@ -26,7 +26,7 @@ export interface ClientHost {
   readonly signedOut: Set<string>;
   /** Comes before every request. Without a call of `next` the request hangs. */
   intercept: Intercept;
-  /** Sends so many notifications, titled 1, 2, 3 …, one after the other. */
+  /** Sends so many notifications, one after the other. */
   notify(user: string, count?: number): Promise<void>;
   stop(): Promise<void>;
   /** Again, on the same port. */

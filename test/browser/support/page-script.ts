@@ -6,6 +6,8 @@ interface CrmPage {
   /** Notifications that this tab was told of, in their order. */
   readonly arrived: { id: number; title: string; toast: boolean }[];
   readonly signals: unknown[];
+  /** The types of the stream's events. */
+  readonly events: string[];
   /** Codes of error events. */
   readonly errors: string[];
   /** Every status that it has gone through. */
@@ -14,8 +16,6 @@ interface CrmPage {
   readonly badges: number[];
   /** Event streams that this tab has at this moment. */
   readonly streams: number;
-  /** Event streams that this tab has ever had. */
-  readonly streamsOpened: number;
   start(user: string, options?: Partial<InboxOptions>): void;
 }
 
@@ -31,20 +31,19 @@ const page: CrmPage = {
   inbox: undefined as unknown as Inbox,
   arrived: [],
   signals: [],
+  events: [],
   errors: [],
   statuses: [],
   badges: [],
   get streams() {
     return sources.filter(({ readyState }) => readyState !== EventSource.CLOSED).length;
   },
-  get streamsOpened() {
-    return sources.length;
-  },
   start: (user, options) => {
     const inbox = createInbox({ url: '/notifications', user, token: () => session(user), ...options });
     page.inbox = inbox;
     inbox.on('notification', ({ id, title }, { toast }) => page.arrived.push({ id, title, toast }));
     inbox.on('signal', (signal) => page.signals.push(signal));
+    inbox.on('frame', ({ event }) => page.events.push(event));
     inbox.on('error', ({ code }) => page.errors.push(code));
     inbox.subscribe(({ status, unread }) => {
       if (page.statuses.at(-1) !== status) page.statuses.push(status);
@@ -64,3 +63,6 @@ declare global {
   var crm: CrmPage;
 }
 globalThis.crm = page;
+
+const user = new URLSearchParams(location.search).get('user');
+if (user) page.start(user);

@@ -1,35 +1,31 @@
 import type { BrowserContext, Page } from 'playwright-core';
-import type { InboxOptions, InboxState } from '../../../src/client/index.js';
-
-/** What of the options can be sent to a page. */
-type TabOptions = Pick<InboxOptions, 'pageSize' | 'user'>;
+import type { InboxState } from '../../../src/client/index.js';
 
 /** A tab of a browser with the page of `client-host.ts`. */
 export class Tab {
   private constructor(readonly page: Page) {}
 
   /** Opens one, with an inbox of that user that is live. */
-  static async open(
-    context: BrowserContext,
-    host: { url: string },
-    user: string,
-    options?: Partial<TabOptions>,
-  ): Promise<Tab> {
-    const tab = await Tab.load(context, host);
-    await tab.start(user, options);
+  static async open(context: BrowserContext, host: { url: string }, user: string): Promise<Tab> {
+    const tab = await Tab.load(context, `${host.url}/page?user=${user}`);
+    await tab.untilLive();
     return tab;
   }
 
   /** Opens one that has no inbox as yet. */
-  static async load(context: BrowserContext, host: { url: string }): Promise<Tab> {
+  static async openWithoutInbox(context: BrowserContext, host: { url: string }): Promise<Tab> {
+    return await Tab.load(context, `${host.url}/page`);
+  }
+
+  private static async load(context: BrowserContext, url: string): Promise<Tab> {
     const page = await context.newPage();
-    await page.goto(`${host.url}/page`);
+    await page.goto(url);
     return new Tab(page);
   }
 
-  /** Resolves when its inbox is live. */
-  async start(user: string, options: Partial<TabOptions> = {}): Promise<void> {
-    await this.run(([user, options]) => crm.start(user, options), [user, options] as const);
+  /** Opens the inbox of another user; resolves when it is live. */
+  async start(user: string): Promise<void> {
+    await this.run((user) => crm.start(user), user);
     await this.untilLive();
   }
 
