@@ -105,18 +105,19 @@ export const bellStyles = css`
 
   .badge {
     position: absolute;
-    inset-block-start: 0;
-    inset-inline-start: 50%;
+    inset-block-start: -0.0625rem;
+    inset-inline-start: 54%;
+    display: grid;
+    place-items: center;
     min-inline-size: 1.125rem;
     block-size: 1.125rem;
     padding-inline: 0.3125rem;
     border-radius: 1rem;
     background: var(--_badge);
     color: var(--_badge-text);
-    font: 600 0.6875rem / 1.125rem system-ui, sans-serif;
+    font: 600 0.6875rem / 1 system-ui, sans-serif;
     font-variant-numeric: tabular-nums;
     letter-spacing: 0;
-    text-align: center;
     pointer-events: none;
   }
 

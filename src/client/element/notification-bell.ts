@@ -1,4 +1,5 @@
 import { html, LitElement, nothing, type PropertyDeclarations, type PropertyValues, type TemplateResult } from 'lit';
+import { guard } from 'lit/directives/guard.js';
 import type { InboxNotification } from '../../notifications/notification.js';
 import type { InboxOptions } from '../inbox.js';
 import type { Inbox } from '../inbox.types.js';
@@ -157,12 +158,13 @@ export class NotificationBell extends LitElement implements PanelHost {
         row: (notification) => {
           const createdAt = Date.parse(notification.createdAt);
           const isKnown = !Number.isNaN(createdAt);
-          return row(notification, {
-            messages,
-            age: isKnown ? this.#clock.age(createdAt, times) : '',
-            date: isKnown ? times.full(createdAt) : '',
-            isCurrent: notification.id === this.#focus.current,
-            isExpanded: this.#expanded.has(notification.id),
+          const age = isKnown ? this.#clock.age(createdAt, times) : '';
+          const isCurrent = notification.id === this.#focus.current;
+          const isExpanded = this.#expanded.has(notification.id);
+          // There may be hundreds, and mostly one of them has changed.
+          return guard([notification, messages, age, isCurrent, isExpanded], () => {
+            const date = isKnown ? times.full(createdAt) : '';
+            return row(notification, { messages, age, date, isCurrent, isExpanded });
           });
         },
       },

@@ -43,6 +43,16 @@ export const panelStyles = css`
     list-style: none;
   }
 
+  /* Words of one direction in a page of the other. */
+  h2,
+  p,
+  time,
+  .text-button,
+  .outline-button,
+  .pill {
+    unicode-bidi: plaintext;
+  }
+
   header {
     display: flex;
     align-items: center;
@@ -60,15 +70,27 @@ export const panelStyles = css`
     margin-inline-end: 0.4em;
     font-size: 1.0714em;
     font-weight: 600;
+    line-height: 1.3333;
   }
 
+  /* Over the list, so that nothing moves when it comes and goes. */
   .status {
+    position: absolute;
+    inset-block-end: 0.625em;
+    inset-inline: 0;
     display: flex;
     align-items: center;
     gap: 0.5em;
+    inline-size: fit-content;
+    margin-inline: auto;
+    padding: 0.3em 0.85em;
+    border: 1px solid var(--_border);
+    border-radius: 2em;
+    background: var(--_surface);
+    box-shadow: 0 2px 8px var(--_shadow);
     color: var(--_muted);
     font-size: 0.8571em;
-    line-height: 1.25;
+    pointer-events: none;
   }
 
   .status::before {
@@ -76,7 +98,6 @@ export const panelStyles = css`
     inline-size: 0.5em;
     block-size: 0.5em;
     border-radius: 50%;
-    flex: none;
     background: #d98a14;
     forced-color-adjust: none;
   }
@@ -177,6 +198,7 @@ export const panelStyles = css`
     justify-items: center;
     gap: 0.25em;
     padding: 0.5em;
+    border-block-start: 1px solid var(--_border);
     color: var(--_muted);
   }
 

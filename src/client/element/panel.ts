@@ -14,7 +14,7 @@ export interface PanelView {
   readonly unseen: number;
   /** What went wrong last. */
   readonly notice: string;
-  row(notification: InboxNotification): TemplateResult;
+  row(notification: InboxNotification): unknown;
 }
 
 export interface PanelActions {
@@ -36,7 +36,6 @@ export function panel(view: PanelView, actions: PanelActions): TemplateResult {
   return html`
     <header part="header">
       <h2 id="heading" part="heading">${messages.heading}</h2>
-      ${view.isReconnecting ? html`<span class="status" part="status">${messages.reconnecting}</span>` : nothing}
       <button type="button" class="text-button" part="mark-all" aria-disabled=${!canMark}
         @click=${canMark ? actions.markAllRead : nothing}>${checkAllIcon}${messages.markAllRead}</button>
       <button type="button" class="icon-button" part="close" aria-label=${messages.close} title=${messages.close}
@@ -49,6 +48,9 @@ export function panel(view: PanelView, actions: PanelActions): TemplateResult {
           : nothing
       }
       <div id="scroller" @scroll=${{ handleEvent: actions.onScroll, passive: true }}>${content(view, actions)}</div>
+      <div role="status">
+        ${view.isReconnecting ? html`<p class="status" part="status">${messages.reconnecting}</p>` : nothing}
+      </div>
     </div>
     ${
       notice
@@ -84,7 +86,7 @@ function listEnd({ state, messages }: PanelView, { loadMore }: PanelActions): Te
   return html`
     <div id="end" part="end">
       ${error && !loading ? html`<p>${messages.loadFailed}</p>` : nothing}
-      <button type="button" class="text-button" part="more" aria-disabled=${loading} @click=${loadMore}>${label}</button>
+      <button type="button" class=${error && !loading ? 'outline-button' : 'text-button'} part="more" aria-disabled=${loading} @click=${loadMore}>${label}</button>
     </div>`;
 }
 
