@@ -34,6 +34,8 @@ export class BrowserTabs<T> {
   /** Names this tab. */
   readonly id = Math.random().toString(36).slice(2);
   isLeader = false;
+  /** Whether this tab may have been frozen: then another one may lead by now, and this one hasn't been told yet. */
+  isDoubtful = false;
 
   private channel: BroadcastChannel | undefined;
   private queueing: AbortController | undefined;
@@ -41,6 +43,9 @@ export class BrowserTabs<T> {
   private timer: ReturnType<typeof setInterval> | undefined;
   private unanswered = 0;
   private heard = false;
+  private ranAt = Date.now();
+  /** By which the browser knows this page. */
+  private clientId: string | undefined;
   /** The tabs that the user looks at, each with the time at which it last said so. The last one came to the front last. */
   private readonly visible = new Map<string, number>();
 
@@ -86,11 +91,26 @@ export class BrowserTabs<T> {
     return this.id;
   }
 
+  /** This tab runs; not at all for a while, if the last time is long ago. */
+  ran(): void {
+    const now = Date.now();
+    this.isDoubtful ||= now - this.ranAt > ASK_MS * MAX_UNANSWERED;
+    this.ranAt = now;
+  }
+
+  /** Asks the browser who leads. */
+  async confirm(): Promise<void> {
+    const holder = await this.holder();
+    if (holder !== this.clientId) this.isLeader = false;
+    this.isDoubtful = false;
+  }
+
   private readonly ask = (): void => {
     if (!this.isLeader) this.send({ kind: 'ask', tab: this.id, isVisible: isVisible() });
   };
 
   private tick(): void {
+    this.ran();
     if (this.isLeader) return;
     if (this.unanswered >= MAX_UNANSWERED) {
       this.steal();
@@ -105,6 +125,7 @@ export class BrowserTabs<T> {
   }
 
   private receive(message: TabMessage<T>): void {
+    this.ran();
     if (message.kind === 'bye') this.visible.delete(message.tab);
     else if (message.kind === 'ask') this.answer(message.tab, message.isVisible);
     else if (!this.isLeader) {
@@ -144,12 +165,19 @@ export class BrowserTabs<T> {
 
   private async lead(signal: AbortSignal): Promise<void> {
     if (signal.aborted) return;
+    this.clientId = await this.holder();
+    if (signal.aborted) return;
     this.isLeader = true;
     this.options.onLead();
     this.beat();
     await new Promise<void>((resolve) => {
       this.release = resolve;
     });
+  }
+
+  private async holder(): Promise<string | undefined> {
+    const { held = [] } = await navigator.locks.query();
+    return held.find(({ name }) => name === this.options.name)?.clientId;
   }
 
   private steal(): void {

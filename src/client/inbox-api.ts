@@ -69,6 +69,8 @@ export class InboxApi {
         headers,
         body: body && JSON.stringify(body),
         credentials: token ? 'same-origin' : 'include',
+        // A click that marks a notification as read may lead to another page.
+        keepalive: method !== 'GET',
         signal: timeout.signal,
       });
       if (response.ok) return (await response.json()) as T;

@@ -31,6 +31,7 @@ export class SharedStream {
   private status: StreamStatus = 'connecting';
   private readonly stream: EventStream;
   private readonly tabs: BrowserTabs<Relayed> | undefined;
+  private confirming: Promise<void> | undefined;
   /** Ends the listening to what happens to the page. */
   private page: AbortController | undefined;
 
@@ -38,14 +39,14 @@ export class SharedStream {
     this.stream = new EventStream({
       ...options,
       onStatus: (status) => this.setStatus(status),
-      onFrame: (frame, data) => this.relay(frame, data),
+      onFrame: (frame, data) => this.whenCertain(true, () => this.relay(frame, data)),
     });
     if (options.name === undefined || !BrowserTabs.areSupported) return;
     this.tabs = new BrowserTabs<Relayed>({
       name: options.name,
       onLead: () => this.stream.open(),
       onFollow: () => this.stream.close(),
-      onMessage: (message) => this.hear(message),
+      onMessage: (message) => this.whenCertain(false, () => this.hear(message)),
       beat: () => ({ status: this.status, position: options.position() }),
     });
   }
@@ -86,6 +87,22 @@ export class SharedStream {
     this.tabs?.post({ status, position: this.options.position() });
   }
 
+  /**
+   * Calls it, in order, once it is certain whether this tab leads: of what has come while it was frozen, either its own
+   * stream's events count or what the new leader has told.
+   */
+  private whenCertain(isOwn: boolean, handle: () => void): void {
+    this.tabs?.ran();
+    if (!this.confirming && this.tabs?.isDoubtful) {
+      this.confirming = this.tabs.confirm().finally(() => {
+        this.confirming = undefined;
+      });
+    }
+    const unlessOutdated = () => isOwn === this.isOwn && handle();
+    if (this.confirming) void this.confirming.then(unlessOutdated);
+    else unlessOutdated();
+  }
+
   private relay(frame: StreamFrame, data: unknown): void {
     const { tabs } = this;
     const toaster = tabs?.toaster();
@@ -94,8 +111,6 @@ export class SharedStream {
   }
 
   private hear(message: Relayed): void {
-    // One that has lost the lead without knowing it yet, as after it was frozen, may still speak.
-    if (this.isOwn) return;
     if ('frame' in message) {
       this.options.onFrame(message.frame, JSON.parse(message.frame.data), message.toaster === this.tabs?.id);
     } else {
