@@ -1,0 +1,7 @@
+import { createApp } from 'vue';
+import { signIn } from '../../shared/session';
+import '../../shared/style.css';
+import App from './App.vue';
+
+await signIn();
+createApp(App).mount('#root');
