@@ -111,6 +111,7 @@ export class NotificationList {
   /** Takes what a `reset` event told, also if it is behind: the database may have been set back. */
   reset({ lastId, unread, revision }: InboxNumbers): void {
     this.numbers = { lastId, unread, revision };
+    this.items = this.items.filter(({ id }) => id <= lastId);
     this.revision = -1;
     this.loadedUpTo = 0;
     this.arrivedUpTo = 0;
