@@ -34,7 +34,7 @@ async function main(): Promise<void> {
   app.enableShutdownHooks(SIGNALS, { useProcessExit: true });
   for (const signal of SIGNALS) process.off(signal, leave);
 
-  servePage(app);
+  await servePage(app);
   acceptCsv(app);
   const listensOn = await listen(app, port);
   console.log(`The CRM demo is on http://localhost:${listensOn} - lines typed here go to everybody as announcements.`);

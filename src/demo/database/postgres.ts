@@ -1,7 +1,6 @@
-import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { createDatabaseIfAbsent, startEmbeddedPostgres } from '../../embedded-postgres/embedded-postgres.js';
+import { packageRoot } from '../package-root.js';
 
 /**
  * Where the demo and TypeORM's command line find Postgres: at DATABASE_URL, or in an embedded server with its data in
@@ -17,11 +16,4 @@ export async function postgresUrl(): Promise<string> {
 /** The schema of the notifications: NOTIFICATIONS_SCHEMA, or the library's default. */
 export function notificationsSchema(): string | undefined {
   return process.env.NOTIFICATIONS_SCHEMA || undefined;
-}
-
-/** This file runs from `src` in the tests, and from `dist` everywhere else. */
-function packageRoot(): string {
-  let directory = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(directory, 'package.json'))) directory = dirname(directory);
-  return directory;
 }
