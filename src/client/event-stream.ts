@@ -3,10 +3,13 @@ import type { StreamFrame } from './inbox.types.js';
 
 /** What there is of the WHATWG `EventSource` in every implementation. */
 export interface EventSourceLike {
+  /** Listens to events of a type, such as `message`, and to `error`. */
   addEventListener(type: string, listener: (event: { data: string; lastEventId: string }) => void): void;
+  /** Ends the connection, for good. */
   close(): void;
 }
 
+/** What makes event streams: https://html.spec.whatwg.org/multipage/server-sent-events.html */
 export type EventSourceConstructor = new (url: string, init?: { withCredentials?: boolean }) => EventSourceLike;
 
 const EVENT_TYPES = ['ready', 'message', 'state', 'signal', 'reset', 'ping', 'close'];

@@ -3,6 +3,7 @@ import type { EventSourceConstructor } from './event-stream.js';
 import type { Inbox, InboxEvents, InboxState } from './inbox.types.js';
 import { InboxSession } from './inbox-session.js';
 
+/** Whose inbox to open, and how to get there. */
 export interface InboxOptions {
   /**
    * Where the module answers: its `path`, such as `/notifications`, or a whole URL for another origin (see the module's

@@ -2,7 +2,7 @@ import { isBuiltin } from 'node:module';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { EventSource } from 'eventsource';
-import { accessToken, JWT_SECRET } from '../support/crm-app.js';
+import { accessToken, createMigratedDatabase, JWT_SECRET, startCrmApp } from '../support/crm-app.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';
 import { specifiersIn, undocumentedIn } from './declarations.js';
@@ -64,12 +64,30 @@ describe('The published package', () => {
     expect(Object.keys(published.manifest.dependencies).filter((name) => required.has(name))).toEqual(['cors']);
   });
 
-  test.each(['esm', 'cjs'])('brings the documentation of everything public along (%s)', (build) => {
-    expect(undocumentedIn(published.path(`lib/${build}/index.d.ts`))).toEqual([]);
+  test.each([
+    'esm/notifications/index',
+    'cjs/notifications/index',
+    'esm/client/index',
+    'cjs/client/index',
+    'esm/client/element/index',
+  ])('brings the documentation of everything public along (%s)', (entry) => {
+    expect(undocumentedIn(published.path(`lib/${entry}.d.ts`))).toEqual([]);
+  });
+
+  test('has a client that needs nothing, and an element that needs lit alone', () => {
+    const needs = (files: RegExp) => [
+      ...new Set(
+        importsOf(files)
+          .filter(({ specifier }) => !specifier.startsWith('.'))
+          .map(({ specifier }) => packageOf(specifier)),
+      ),
+    ];
+    expect(needs(/^lib\/(esm|cjs)\/client\/[\w-]+\.js$/)).toEqual([]);
+    expect(needs(/^lib\/esm\/client\/element\/.+\.js$/)).toEqual(['lit']);
   });
 
   test('has source maps that contain the sources', () => {
-    const bundles = ['lib/cjs/http/jose.js'];
+    const bundles = ['lib/cjs/notifications/http/jose.js'];
     const scripts = published.files.filter((file) => file.endsWith('.js') && !bundles.includes(file));
     expect(published.files.filter((file) => file.endsWith('.map'))).toEqual(scripts.map((file) => `${file}.map`));
     for (const script of scripts) {
@@ -86,7 +104,7 @@ if (!installable) console.warn('SKIPPED: hosts of the package. The npm registry 
 
   beforeAll(async () => {
     const create = async (settings: string) => {
-      projects.set(settings, await HostProject.create(settings, published.tarball));
+      projects.set(settings, await HostProject.crm(settings, published.tarball));
     };
     await Promise.all(HOSTS.map(({ settings }) => create(settings)));
   }, 600_000);
@@ -152,6 +170,49 @@ if (!installable) console.warn('SKIPPED: hosts of the package. The npm registry 
       }
     }, 120_000);
   });
+});
+
+(installable ? describe : describe.skip)('The published package in a front end without Nest and TypeORM', () => {
+  let project: HostProject;
+
+  beforeAll(async () => {
+    project = await HostProject.frontEnd(published.tarball);
+  }, 300_000);
+
+  afterAll(async () => {
+    await project?.delete();
+  });
+
+  test('compiles strictly, with the declarations of the library', async () => {
+    expect(project.has('node_modules/nestjs-crm-notifications')).toBe(true);
+    expect(['@nestjs/common', 'typeorm', 'rxjs'].filter((name) => project.has(`node_modules/${name}`))).toEqual([]);
+    await project.script('build:browser');
+    await project.script('build:script');
+  }, 120_000);
+
+  test('follows an inbox from a script in Node', async () => {
+    await project.script('build:script');
+    const database = await createMigratedDatabase();
+    const crm = await startCrmApp(database);
+    try {
+      await crm.notifications.notify('alice', { type: 't', title: 'before' });
+      const url = `${crm.url}/notifications`;
+      const output = project.node('dist/watch.js', url, await accessToken('alice'));
+      await eventually(() => expect(crm.notifications.connections('alice')).toBe(1), { timeoutMs: 10_000 });
+      await crm.notifications.notify('alice', { type: 't', title: 'first' });
+      await crm.notifications.notify('alice', { type: 't', title: 'second' });
+      expect((await output).trim().split('\n')).toEqual(['live, 1 unread', 'first', 'second']);
+    } finally {
+      await crm.close();
+      await database.drop();
+    }
+  }, 60_000);
+
+  test('loads in CommonJS', async () => {
+    const program =
+      "const { createInbox } = require('nestjs-crm-notifications/client'); console.log(typeof createInbox)";
+    expect(await project.node('--input-type=commonjs', '--eval', program)).toBe('function\n');
+  }, 60_000);
 });
 
 function leavesOf(exports: unknown): string[] {
