@@ -285,7 +285,7 @@ declare global {
   interface HTMLElementTagNameMap {
     'notification-bell': NotificationBell;
   }
-  interface HTMLElementEventMap {
+  interface GlobalEventHandlersEventMap {
     'notification-open': NotificationOpenEvent;
   }
 }

@@ -36,7 +36,8 @@ export class ReadingPosition implements ReactiveController {
       const row = rowOf(this.host, id);
       if (!row) continue;
       const moved = row.getBoundingClientRect().top - top;
-      if (moved !== 0) scroller.scrollTop += moved;
+      // Rounded here, or the browser cuts it off.
+      if (moved !== 0) scroller.scrollTop = Math.round(scroller.scrollTop + moved);
       break;
     }
     this.scrolled();

@@ -34,8 +34,10 @@ export class RelativeTime {
     if (age < DAY || days === 0) return this.whole('hour', HOUR, then, age);
     if (days < 7) return { text: this.relative.format(-days, 'day'), changesAt: startOfDay(now, 1) };
     const year = new Date(now).getFullYear();
-    const format = new Date(then).getFullYear() === year ? this.date : this.dateWithYear;
-    return { text: format.format(then), changesAt: new Date(year + 1, 0).getTime() };
+    if (new Date(then).getFullYear() < year) {
+      return { text: this.dateWithYear.format(then), changesAt: Number.POSITIVE_INFINITY };
+    }
+    return { text: this.date.format(then), changesAt: new Date(year + 1, 0).getTime() };
   }
 
   /** The date and time in full. */

@@ -37,10 +37,8 @@ export class RowFocus implements ReactiveController {
   hostUpdated(): void {
     const { opened } = this.host;
     if (opened && !this.wasOpened) this.toRow(this.current);
-    else if (this.held !== null && !this.host.shadowRoot?.activeElement) {
-      if (opened) this.toRow(this.current, this.held);
-      else this.host.focus();
-    }
+    else if (this.held !== null && !opened) this.host.focus();
+    else if (this.held !== null && !this.host.shadowRoot?.activeElement) this.toRow(this.current, this.held);
     this.wasOpened = opened;
   }
 

@@ -24,24 +24,20 @@ export function row(notification: InboxNotification, view: RowView): TemplateRes
   const { messages } = view;
   const url = safeUrl(notification.url);
   const tabIndex = view.isCurrent ? 0 : -1;
-  const name = read ? `title-${id}` : `unread-${id} title-${id}`;
-  const about = `${body ? `body-${id} ` : ''}age-${id}`;
   const toggle = read ? messages.markUnread : messages.markRead;
 
   const content = html`
-    ${read ? nothing : html`<span class="dot" part="dot"><span class="visually-hidden" id="unread-${id}">${messages.unread}</span></span>`}
+    ${read ? nothing : html`<span class="dot" part="dot"><span class="visually-hidden">${messages.unread}</span></span>`}
     <span class="title" part="title" id="title-${id}" dir="auto">${title}</span>
-    ${body ? html`<span class="text" part="body" id="body-${id}" dir="auto">${body}</span>` : nothing}
-    <span class="meta"><time part="time" id="age-${id}" datetime=${createdAt} title=${view.date}>${view.age}</time></span>`;
+    ${body ? html`<span class="text" part="body" dir="auto">${body}</span>` : nothing}
+    <span class="meta"><time part="time" datetime=${createdAt} title=${view.date}>${view.age}</time></span>`;
 
   return html`
     <li part="row ${read ? '' : 'unread-row'}" class="row ${read ? '' : 'unread'} ${view.isExpanded ? 'expanded' : ''}" data-id=${id}>
       ${
         url === null
-          ? html`<button type="button" class="open" data-control="open" tabindex=${tabIndex}
-              aria-labelledby=${name} aria-describedby=${about}>${content}</button>`
-          : html`<a class="open" data-control="open" href=${url} tabindex=${tabIndex}
-              aria-labelledby=${name} aria-describedby=${about}>${content}</a>`
+          ? html`<button type="button" class="open" data-control="open" tabindex=${tabIndex}>${content}</button>`
+          : html`<a class="open" data-control="open" href=${url} tabindex=${tabIndex}>${content}</a>`
       }
       <span class="actions">
         <button type="button" class="icon-button" part="action" data-control="toggle" tabindex=${tabIndex}

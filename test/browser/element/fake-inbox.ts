@@ -54,7 +54,7 @@ export class FakeInbox implements Inbox {
   };
 
   readonly on = <E extends keyof InboxEvents>(event: E, listener: (...args: InboxEvents[E]) => void): (() => void) =>
-    this.listen(event, listener);
+    this.listen(event, listener as never);
 
   readonly loadMore = async (): Promise<void> => {
     this.calls.push(['loadMore']);
