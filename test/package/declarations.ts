@@ -20,11 +20,15 @@ export function undocumentedIn(file: string): string[] {
     .map((symbol) => checker.getFullyQualifiedName(symbol).replace(/^".*"\./, ''));
 }
 
+/** What only the browser and lit call. */
+const HOOKS_OF_ELEMENTS = ['connectedCallback', 'disconnectedCallback', 'focus', 'render', 'updated', 'willUpdate'];
+
 function publicMethodsOf(symbol: ts.Symbol): ts.Symbol[] {
   // Hooks of Nest, called by nobody else.
   if (symbol.name === 'NotificationsModule') return [];
   return [...(symbol.members?.values() ?? [])].filter(
-    ({ flags, valueDeclaration }) =>
+    ({ name, flags, valueDeclaration }) =>
+      !HOOKS_OF_ELEMENTS.includes(name) &&
       flags & ts.SymbolFlags.Method &&
       valueDeclaration &&
       !(ts.getCombinedModifierFlags(valueDeclaration) & ts.ModifierFlags.Private),
