@@ -105,6 +105,7 @@ export class InboxSession {
   markRead(ids: number | readonly number[] | 'all'): Promise<void> {
     if (ids === 'all') {
       const { lastId } = this.list.newest;
+      if (lastId === 0) return Promise.resolve();
       return this.change({ readUpTo: lastId }, () => this.api.markReadUpTo(lastId));
     }
     const read = several(ids);
