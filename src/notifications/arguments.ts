@@ -2,7 +2,7 @@ import type { Writable } from 'node:stream';
 import type { EntityManager } from 'typeorm';
 import { describe, invalid, readable } from './invalid.js';
 import type { InboxKey, ListQuery, Notification, Recipient } from './notification.js';
-import type { NotifyOptions, SignalOptions, StreamOptions } from './notification.service.js';
+import type { NotifyOptions, SignalOptions, StreamOptions } from './notification.service.options.js';
 import { checkRecipientId, checkRecipients, checkTenant, instant, LIMITS, signalJson } from './payload.js';
 import { uuidV7 } from './uuid-v7.js';
 

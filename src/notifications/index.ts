@@ -19,12 +19,8 @@ export type {
   NotifyResult,
   Recipient,
 } from './notification.js';
-export {
-  NotificationService,
-  type NotifyOptions,
-  type SignalOptions,
-  type StreamOptions,
-} from './notification.service.js';
+export { NotificationService } from './notification.service.js';
+export type { NotifyOptions, SignalOptions, StreamOptions } from './notification.service.options.js';
 export { NotificationsError, type NotificationsErrorCode } from './notifications.error.js';
 export { NotificationsModule } from './notifications.module.js';
 export type {
