@@ -1,6 +1,8 @@
+import type { Writable } from 'node:stream';
 import type { MessageEvent } from '@nestjs/common';
 import { Inject, Injectable } from '@nestjs/common';
 import { Observable } from 'rxjs';
+import type { EntityManager } from 'typeorm';
 import {
   idsOf,
   idsOrUpTo,

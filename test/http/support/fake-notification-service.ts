@@ -7,7 +7,7 @@ import type {
   ListQuery,
   Recipient,
 } from '../../../src/notifications/notification.js';
-import type { StreamOptions } from '../../../src/notifications/notification.service.js';
+import type { StreamOptions } from '../../../src/notifications/notification.service.options.js';
 
 export interface Call {
   method: string;
