@@ -47,8 +47,39 @@ module.exports = {
     {
       name: 'library-knows-no-demo',
       severity: 'error',
-      from: { path: '^src/notifications/' },
+      from: { path: '^src/(notifications|client)/' },
       to: { path: '^src/(demo|embedded-postgres)/' },
+    },
+    {
+      name: 'client-knows-the-types-of-a-notification-only',
+      severity: 'error',
+      from: { path: '^src/client/' },
+      to: { path: '^src/notifications/(?!notification\\.ts$)' },
+    },
+    {
+      name: 'client-takes-types-only',
+      severity: 'error',
+      from: { path: '^src/client/' },
+      to: { path: '^src/notifications/', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'client-needs-nothing',
+      comment: 'but the element, which is made with lit',
+      severity: 'error',
+      from: { path: '^src/client/', pathNot: '^src/client/element/' },
+      to: { path: ['node_modules', '^src/client/element/'] },
+    },
+    {
+      name: 'server-knows-no-client',
+      severity: 'error',
+      from: { path: '^src/notifications/' },
+      to: { path: '^src/client/' },
+    },
+    {
+      name: 'page-of-the-demo-uses-the-public-client',
+      severity: 'error',
+      from: { path: '^src/demo/page/' },
+      to: { path: '^src/client/', pathNot: '^src/client/(element/)?index\\.ts$' },
     },
   ],
   options: {
