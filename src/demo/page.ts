@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import { build } from 'esbuild';
+import { build, stop } from 'esbuild';
 import type { NextFunction, Request, Response } from 'express';
 import { packageRoot } from './package-root.js';
 
@@ -53,6 +53,8 @@ async function readPage(): Promise<Map<string, PageFile>> {
       logLevel: 'silent',
     }),
   ]);
+  // Its process is needed no more.
+  await stop();
   const page = pageFile('text/html; charset=utf-8', html);
   const files = new Map([
     ['/', page],

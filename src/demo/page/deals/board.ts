@@ -1,4 +1,4 @@
-import { html, nothing, type PropertyDeclarations, type TemplateResult } from 'lit';
+import { html, nothing, type PropertyDeclarations, type PropertyValues, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
 import { STAGE_NAMES, STAGES, type Stage } from '../../deals/stage.js';
 import type { Deal } from '../crm.types.js';
@@ -24,12 +24,24 @@ export class Board extends SessionElement {
   declare private isMine: boolean;
   /** The column that a card is dragged over. */
   declare private target: Stage | null;
+  /** Finds what has the focus, if it is on a card. */
+  private focused: string | null = null;
 
   constructor() {
     super();
     this.openDeal = null;
     this.isMine = false;
     this.target = null;
+  }
+
+  protected override willUpdate(changed: PropertyValues<this>): void {
+    super.willUpdate(changed);
+    this.focused = focusedControl(this);
+  }
+
+  /** A card that moves is made anew in its new column: it keeps the focus, whoever moved it. */
+  protected override updated(): void {
+    if (this.focused && focusedControl(this) === null) this.querySelector<HTMLElement>(this.focused)?.focus();
   }
 
   protected override render(): TemplateResult {
@@ -48,6 +60,7 @@ export class Board extends SessionElement {
           )}
         </div>
       </div>
+      <p class="visually-hidden" role="status">${session.moved ? words.board.moved(session.moved.name, STAGE_NAMES[this.language][session.moved.stage]) : nothing}</p>
       <div class="board">
         ${STAGES.map((stage) =>
           this.column(
@@ -146,4 +159,11 @@ export class Board extends SessionElement {
     event.preventDefault();
     if (deal.stage !== stage) void this.session.change(deal.id, { stage });
   }
+}
+
+function focusedControl(board: Board): string | null {
+  const { activeElement } = document;
+  const card = activeElement?.closest<HTMLElement>('.card');
+  if (!card || !board.contains(card)) return null;
+  return `.card[data-deal="${card.dataset.deal}"] ${activeElement?.matches('.card-link') ? '.card-link' : 'crm-menu'}`;
 }

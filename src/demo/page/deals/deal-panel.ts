@@ -33,7 +33,10 @@ export class DealPanel extends SessionElement {
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     removeEventListener('keydown', this.onKey);
-    if (this.opener instanceof HTMLElement && this.opener.isConnected) this.opener.focus();
+    const card = document.querySelector<HTMLElement>(`.card[data-deal="${this.dealId}"] .card-link`);
+    const { opener } = this;
+    if (opener instanceof HTMLElement && opener.isConnected && opener !== document.body) opener.focus();
+    else card?.focus();
   }
 
   protected override updated(changed: PropertyValues<this>): void {

@@ -28,6 +28,8 @@ export class Session {
   readonly lab = this.loaded<Lab>(NO_LAB, () => this.api.get('/lab'));
   /** Counts what others have changed, by the id of the deal. */
   readonly touched = new Map<number, number>();
+  /** The deal that the user moved last, to say so to who can't see it. */
+  moved: Deal | null = null;
   /** What went wrong last. */
   problem: string | null = null;
 
@@ -78,6 +80,7 @@ export class Session {
   /** Shows it at once; what the server refuses comes back with the next load. */
   async change(id: number, change: { stage: Stage } | { owner: string }): Promise<void> {
     this.deals.value = this.deals.value.map((deal) => (deal.id === id ? { ...deal, ...change } : deal));
+    if ('stage' in change) this.moved = this.deal(id) ?? null;
     this.changes.tell();
     await this.attempt(() => this.api.post(`/deals/${id}/${'stage' in change ? 'move' : 'assign'}`, change));
     await this.attempt(() => this.deals.reload());

@@ -41,6 +41,12 @@ export class Menu extends LitElement {
     this.isOpen = false;
   }
 
+  /** Also one that is so new that its button is still to come. */
+  override async focus(): Promise<void> {
+    await this.updateComplete;
+    this.querySelector('button')?.focus();
+  }
+
   protected override createRenderRoot(): this {
     return this;
   }
