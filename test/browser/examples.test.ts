@@ -50,6 +50,8 @@ await describeInChromium('The examples', (browser) => {
       const user = `${name}-reader`;
       const page = await open(user);
       await page.getByText('Nothing yet.').waitFor();
+      // They would be gone after six seconds, which a busy machine may need to look at them.
+      await page.addStyleTag({ content: '.toasts p { animation-play-state: paused }' });
       await host().notify(user, 3);
       await page.locator('main .badge', { hasText: '3' }).waitFor();
       expect(await page.locator('li a').allTextContents()).toEqual(['3', '2', '1']);
