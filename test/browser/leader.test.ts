@@ -102,6 +102,25 @@ await describeInChromium(
       expect(await leader.shown()).toEqual(await next.shown());
     });
 
+    test.each([
+      ['the leader', 'hal'],
+      ['a follower', 'ivy'],
+    ])('%s that froze and said so is told all that it missed, in order', async (who, user) => {
+      const { tabs, leader, others } = await open(2, user);
+      const { page } = who === 'the leader' ? leader : (others[0] as Tab);
+      await host().notify(user);
+      await expectEachOnce(tabs, 1);
+
+      await page.evaluate(() => document.dispatchEvent(new Event('freeze')));
+      // More than a page of the list.
+      await host().notify(user, 30);
+      const notifying = keepNotifying(user);
+      await page.evaluate(() => document.dispatchEvent(new Event('resume')));
+      await eventually(() => leaderOf(tabs));
+      for (const tab of tabs) await tab.until(() => crm.arrived.length > 40);
+      await expectEachOnce(tabs, 31 + (await notifying.stop()));
+    });
+
     // Restored out of the back/forward cache, or loaded anew: that is up to the browser.
     test('has missed nothing when it is left and come back to, and neither has one that follows', async () => {
       const { tabs } = await open(2, 'flo');

@@ -59,8 +59,17 @@ export class Tab {
 
   private async describe(): Promise<string> {
     const { items, ...state } = await this.state();
-    const rest = await this.run(() => ({ ...crm, inbox: undefined }));
-    return JSON.stringify({ ...state, items: items.map(({ id, read }) => ({ id, read })), ...rest });
+    const { arrived, signals, events, errors, statuses, badges, streams } = await this.run(() => ({
+      ...crm,
+      inbox: null,
+    }));
+    return [
+      JSON.stringify({ ...state, signals, errors, statuses, streams }),
+      `shown: ${items.map(({ id, read }) => (read ? `${id} read` : id))}`,
+      `arrived: ${arrived.map(({ id, toast }) => (toast ? `${id} toast` : id))}`,
+      `unread: ${badges}`,
+      `events: ${events}`,
+    ].join('\n');
   }
 }
 
