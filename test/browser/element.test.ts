@@ -63,6 +63,7 @@ await describeInChromium('<notification-bell>', (browser) => {
       });
       await crm.panel.getByRole('button', { name: '1 条新通知' }).waitFor();
       await crm.panel.getByRole('button', { name: '全部标为已读' }).click();
+      await crm.run(() => bells.inbox.refuse());
       await crm.panel.getByText('操作未能保存，已撤销。').waitFor();
       expect(await crm.violations()).toEqual([]);
     },

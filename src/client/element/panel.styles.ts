@@ -20,6 +20,7 @@ export const panelStyles = css`
     font-weight: 400;
     line-height: 1.43;
     text-align: start;
+    text-transform: none;
     white-space: normal;
     cursor: auto;
     overflow: hidden;

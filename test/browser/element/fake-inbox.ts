@@ -10,7 +10,7 @@ import {
 export class FakeInbox implements Inbox {
   /** What was called, with its arguments, in order. */
   readonly calls: unknown[][] = [];
-  /** What is asked for is refused. */
+  /** Changes wait for `refuse()`, and pages of older ones can't be loaded. */
   refuses = false;
   /** What `loadMore` gives, page by page. */
   older: InboxNotification[][] = [];
@@ -23,6 +23,7 @@ export class FakeInbox implements Inbox {
     loading: false,
     error: null,
   };
+  private readonly waiting: (() => void)[] = [];
   private readonly listeners = new Map<string, Set<(...args: never[]) => void>>();
 
   /** How many listen to anything. */
@@ -37,6 +38,11 @@ export class FakeInbox implements Inbox {
 
   setItems(items: readonly InboxNotification[]): void {
     this.set({ items, unread: items.filter(({ read }) => !read).length });
+  }
+
+  /** Answers the changes that wait. */
+  refuse(): void {
+    for (const answer of this.waiting.splice(0)) answer();
   }
 
   arrive(...notifications: InboxNotification[]): void {
@@ -98,7 +104,7 @@ export class FakeInbox implements Inbox {
     const { items } = this.state;
     this.setItems(apply(items));
     if (!this.refuses) return;
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await new Promise<void>((resolve) => this.waiting.push(resolve));
     this.setItems(items);
     throw new InboxError('refused', 'The server answered 403: Forbidden', 403);
   }

@@ -41,14 +41,24 @@ await describeInChromium('<notification-bell>’s list', (browser) => {
       bells.inbox.refuses = true;
       bells.inbox.older = [[bells.notification(1)]];
     });
-    await crm.openWith(2, { hasMore: true });
+    await crm.openWith(30, { hasMore: true });
+    const scroll = (top: number) =>
+      crm.scroller.evaluate(async (scroller, top) => {
+        scroller.scrollTo(0, top);
+        // Observers are told after a frame.
+        for (let frames = 0; frames < 3; frames++) await new Promise(requestAnimationFrame);
+      }, top);
+    await scroll(9_999);
     await crm.panel.getByText('Notifications could not be loaded').waitFor();
+    await scroll(0);
+    await scroll(9_999);
+    expect(await crm.calls()).toEqual([['loadMore']]);
     await crm.run(() => {
       bells.inbox.refuses = false;
     });
-    expect(await crm.calls()).toEqual([['loadMore']]);
     await crm.panel.getByRole('button', { name: 'Try again' }).click();
-    await crm.until(() => bells.inbox.calls.length === 2 && !bells.inbox.getState().loading);
+    await crm.rows.nth(30).waitFor();
+    expect(await crm.calls()).toEqual([['loadMore'], ['loadMore']]);
   });
 
   test('what is read stays where it is while others arrive above', async () => {
@@ -133,6 +143,7 @@ await describeInChromium('<notification-bell>’s list', (browser) => {
     await crm.rows.first().hover();
     await crm.rows.first().getByRole('button', { name: 'Remove' }).click();
     await crm.rows.nth(2).waitFor({ state: 'detached' });
+    await crm.run(() => bells.inbox.refuse());
     await crm.panel.getByText('That could not be saved and was undone.').waitFor();
     await crm.rows.nth(2).waitFor();
     await crm.until(() => bells.said.includes('That could not be saved and was undone.'));
