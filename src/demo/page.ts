@@ -4,6 +4,7 @@ import { basename, join } from 'node:path';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { build, stop } from 'esbuild';
 import type { NextFunction, Request, Response } from 'express';
+import { nameBrowser } from './lab/browser-id.js';
 import { packageRoot } from './package-root.js';
 
 const HEADERS = {
@@ -11,6 +12,8 @@ const HEADERS = {
   'X-Content-Type-Options': 'nosniff',
   'Referrer-Policy': 'no-referrer',
 };
+
+const HTML = 'text/html; charset=utf-8';
 
 interface PageFile {
   type: string;
@@ -31,6 +34,7 @@ export async function servePage(app: NestExpressApplication): Promise<void> {
     if (!file) return next();
     // Asked for every time, and answered with 304 as long as it is the same.
     response.set({ 'Content-Type': file.type, 'Cache-Control': 'no-cache', ETag: file.etag });
+    if (file.type === HTML) nameBrowser(request, response);
     response.send(file.content);
   });
 }
@@ -55,7 +59,7 @@ async function readPage(): Promise<Map<string, PageFile>> {
   ]);
   // Its process is needed no more.
   await stop();
-  const page = pageFile('text/html; charset=utf-8', html);
+  const page = pageFile(HTML, html);
   const files = new Map([
     ['/', page],
     ['/side-by-side', page],

@@ -134,6 +134,8 @@ await describeInChromium('the demo in a browser', (browser) => {
     await status.getByText('Reconnecting').waitFor();
     await alice.locator('.header').getByText('Stream cut').waitFor();
     expect(await cut.getAttribute('aria-checked')).toBe('true');
+    const attempts = alice.locator('.frames li').filter({ hasText: /GET \/notifications\/stream\?lastEventId=\d+$/ });
+    await eventually(async () => expect(await attempts.count()).toBeGreaterThan(1), { timeoutMs: 20_000 });
 
     await bob.choose('Point-of-sale rollout', 'Alice Martin');
     await bob.card('Point-of-sale rollout').getByRole('img', { name: 'Owner: Alice Martin' }).waitFor();

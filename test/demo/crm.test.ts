@@ -148,7 +148,14 @@ test('the page comes with all that it loads, and lets nothing else in', async ()
   expect(html).not.toMatch(/<script>|<style|\son\w+=|style=|https?:/);
   const files = [...html.matchAll(/(?:src|href)="([^#"]+)"/g)].map(([, file]) => file);
   expect(files).toEqual(expect.arrayContaining(['main.js', 'style.css']));
-  for (const file of files) expect((await fetch(`${demo.url}/${file}`)).status).toBe(200);
+  for (const file of files) {
+    const loaded = await fetch(`${demo.url}/${file}`);
+    expect(loaded.status).toBe(200);
+    // What a browser sends on a reload; by itself `fetch` would ask for an answer from no cache.
+    const headers = { 'if-none-match': loaded.headers.get('etag') ?? '', 'cache-control': 'max-age=0' };
+    expect((await fetch(`${demo.url}/${file}`, { headers })).status).toBe(304);
+  }
+  expect(await (await fetch(`${demo.url}/side-by-side?left=alice`)).text()).toBe(html);
 });
 
 describe('the terminal', () => {

@@ -73,16 +73,14 @@ describe('the switch of the stream', () => {
     await alice.until(() => alice.titles.includes('Fleet renewal 2027 is yours now'));
   });
 
-  test('a browser gets a name at its first login, and keeps it', async () => {
-    const logIn = (cookie = '') =>
-      fetch(`${demos.first.url}/login`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', cookie },
-        body: '{"user":"alice"}',
-      });
-    const [named] = (await logIn()).headers.getSetCookie();
-    expect(named).toMatch(/^crm_demo_browser=[\w-]{36};.*HttpOnly; SameSite=Lax$/);
-    expect((await logIn(named?.split(';')[0])).headers.getSetCookie()).toEqual([]);
+  test('a browser gets a name with the page, and keeps it', async () => {
+    for (const path of ['/', '/side-by-side']) {
+      const [named] = (await fetch(demos.first.url + path)).headers.getSetCookie();
+      expect(named).toMatch(/^crm_demo_browser=[\w-]{36};.*HttpOnly; SameSite=Lax$/);
+      const cookie = named?.split(';')[0] ?? '';
+      expect((await fetch(demos.first.url + path, { headers: { cookie } })).headers.getSetCookie()).toEqual([]);
+    }
+    expect((await fetch(`${demos.first.url}/main.js`)).headers.getSetCookie()).toEqual([]);
   });
 });
 

@@ -10,7 +10,7 @@ export function browserOf(request: Request): string {
   return id ?? '';
 }
 
-/** Gives a browser its name at its first login. */
+/** Gives a browser its name with the page: before anything that the page, or two frames of it at once, may ask for. */
 export function nameBrowser(request: Request, response: Response): void {
   if (browserOf(request)) return;
   response.cookie(COOKIE, randomUUID(), { httpOnly: true, sameSite: 'lax', maxAge: YEAR_MS });

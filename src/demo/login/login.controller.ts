@@ -1,6 +1,4 @@
-import { Body, Controller, Header, HttpCode, Post, Req, Res } from '@nestjs/common';
-import type { Request, Response } from 'express';
-import { nameBrowser } from '../lab/browser-id.js';
+import { Body, Controller, Header, HttpCode, Post } from '@nestjs/common';
 import { Inboxes } from '../people/inboxes.js';
 import { People } from '../people/people.service.js';
 import { AccessTokens } from './access-tokens.js';
@@ -18,15 +16,10 @@ export class LoginController {
   @Post()
   @HttpCode(200)
   @Header('Cache-Control', 'no-store')
-  async login(
-    @Body() body: unknown,
-    @Req() request: Request,
-    @Res({ passthrough: true }) response: Response,
-  ): Promise<{ token: string }> {
+  async login(@Body() body: unknown): Promise<{ token: string }> {
     const user = userNameIn(body, 'user');
     await this.people.meet(user);
     await this.inboxes.open(user);
-    nameBrowser(request, response);
     return { token: await this.tokens.issue(user) };
   }
 }

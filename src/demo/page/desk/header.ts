@@ -43,7 +43,7 @@ export class Header extends SessionElement {
         <button type="button" class="quiet wire-button" aria-pressed=${this.isWireOpen}
           @click=${() => this.dispatchEvent(new CustomEvent('wire'))}>
           <span class="status-dot" data-status=${isBroken ? 'broken' : status}></span>
-          <span>${words.app.wire}</span><span class="visually-hidden">: ${words.lab.status[status]}</span>
+          ${icons.wire}<span>${words.app.wire}</span><span class="visually-hidden">: ${words.lab.status[status]}</span>
         </button>
         <button type="button" class="quiet wide-only" lang=${words.app.otherLanguage.language}
           @click=${() => session.speak(words.app.otherLanguage.language)}>${words.app.otherLanguage.name}</button>

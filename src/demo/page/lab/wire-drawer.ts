@@ -74,6 +74,9 @@ export class WireDrawer extends SessionElement {
       const { status } = entry;
       return html`<li class="wire-status"><time>${time}</time><span><span class="status-dot" data-status=${status}></span>${this.words.lab.status[status]}</span></li>`;
     }
+    if ('request' in entry) {
+      return html`<li class="wire-status"><time>${time}</time><span>${icons.arrow}${entry.request}</span></li>`;
+    }
     const { data, event, id } = entry.frame;
     return html`<li data-event=${event}><time>${time}</time><pre><b>event:</b> ${event}
 <b>id:</b> ${id}

@@ -17,7 +17,7 @@ const NO_LAB: Lab = { stream: { cut: false }, broker: { stopped: false } };
 export class Session {
   readonly changes = new Changes();
   readonly inbox: Inbox;
-  readonly wire: Wire;
+  readonly wire = new Wire(this.changes.tell);
   readonly toasts = new Toasts(this.changes.tell);
   readonly viewing: Viewing;
   readonly contactImport: ContactImport;
@@ -41,8 +41,9 @@ export class Session {
   ) {
     this.viewing = new Viewing(api, this.changes.tell);
     this.contactImport = new ContactImport(api, this.changes.tell);
-    this.inbox = createInbox({ url: '/notifications', user, token: () => api.token });
-    this.wire = new Wire(this.inbox, this.changes.tell);
+    const { EventSource } = this.wire;
+    this.inbox = createInbox({ url: '/notifications', user, token: () => api.token, eventSource: EventSource });
+    this.wire.follow(this.inbox);
     this.inbox.on('notification', (notification, { toast }) => this.arrived(notification, toast));
     this.inbox.on('signal', (signal) => this.heard(signal));
     this.inbox.on('error', (error) => this.fail(error));

@@ -7,6 +7,7 @@ function icon(drawing: SVGTemplateResult): TemplateResult {
 
 export const icons = {
   logo: icon(svg`<path d="M5 3.500v13M15 3.500 5.500 10 15 16.500"/>`),
+  arrow: icon(svg`<path d="M4 10h11m-4-4 4 4-4 4"/>`),
   more: icon(svg`<path d="M4.500 10h.01M10 10h.01M15.500 10h.01" stroke-width="2.200"/>`),
   close: icon(svg`<path d="m5.500 5.500 9 9m0-9-9 9"/>`),
   chevron: icon(svg`<path d="m6.500 8.500 3.500 3.500 3.500-3.500"/>`),

@@ -136,7 +136,7 @@ export const en: Words = {
     resume: 'Resume',
     held: (count) => `${count} more`,
     clear: 'Clear',
-    empty: 'Every frame of the event stream is shown here, as it comes.',
+    empty: 'Every frame of the event stream is shown here as it comes, and every attempt to open one.',
     frames: 'Frames, newest first',
     close: 'Close the drawer',
     streamIsCut: 'Stream cut',

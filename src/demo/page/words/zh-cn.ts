@@ -130,7 +130,7 @@ export const zhCN: Words = {
     resume: '继续',
     held: (count) => `还有 ${count} 条`,
     clear: '清空',
-    empty: '事件流的每一帧都会原样显示在这里。',
+    empty: '事件流的每一帧，以及每次建立连接的尝试，都会原样显示在这里。',
     frames: '事件帧，最新的在前',
     close: '关闭面板',
     streamIsCut: '事件流已切断',
