@@ -12,8 +12,14 @@ export interface Position {
   numbers: InboxNumbers;
 }
 
-/** What the leader tells the other tabs. */
-type Relayed = { status: StreamStatus; position: Position } | { frame: StreamFrame; toaster: string };
+/** What tabs tell each other. */
+type Relayed =
+  /** The leader, how it is. */
+  | { status: StreamStatus; position: Position }
+  /** The leader, an event, and where to toast. */
+  | { frame: StreamFrame; toaster: string }
+  /** A follower that wants the leader to try at once what waits for its next attempt. */
+  | 'check';
 
 export interface SharedStreamOptions extends Omit<EventStreamOptions, 'onFrame'> {
   /** The same in all tabs that share the stream; without one this tab has its own. */
@@ -46,7 +52,10 @@ export class SharedStream {
       name: options.name,
       onLead: () => this.stream.open(),
       onFollow: () => this.stream.close(),
-      onMessage: (message) => this.whenCertain(false, () => this.hear(message)),
+      onMessage: (message) => {
+        if (message !== 'check') this.whenCertain(false, () => this.hear(message));
+        else if (this.isOwn) this.stream.check();
+      },
       beat: () => ({ status: this.status, position: options.position() }),
     });
   }
@@ -61,9 +70,10 @@ export class SharedStream {
     this.suspend();
   }
 
-  /** Tries at once what waits for its next attempt. */
+  /** Tries at once what waits for its next attempt, in whichever tab. */
   check(): void {
     if (this.isOwn) this.stream.check();
+    else this.tabs?.post('check');
   }
 
   /** Does this tab hold the stream? */
@@ -110,7 +120,7 @@ export class SharedStream {
     this.options.onFrame(frame, data, tabs ? toaster === tabs.id : isShown());
   }
 
-  private hear(message: Relayed): void {
+  private hear(message: Exclude<Relayed, 'check'>): void {
     if ('frame' in message) {
       this.options.onFrame(message.frame, JSON.parse(message.frame.data), message.toaster === this.tabs?.id);
     } else {
