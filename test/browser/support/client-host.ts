@@ -12,13 +12,21 @@ import {
 } from '../../support/crm-app.js';
 import type { TestDatabase } from '../../support/database.js';
 
+/** When a response with an event stream began, and when it ended; as `performance.now()` has it. */
+interface Stream {
+  readonly from: number;
+  to?: number;
+}
+
 /** A CRM that serves a page with the client: real HTTP, real Postgres. */
 export interface ClientHost {
   /** `http://127.0.0.1:port` */
   readonly url: string;
   readonly port: number;
   readonly notifications: NotificationService;
-  /** Responses with an event stream that are open at this moment. */
+  /** Every event stream that was asked for. */
+  readonly streams: readonly Stream[];
+  /** How many are open at this moment. */
   readonly openStreams: number;
   /** How long access tokens are good that are given from now on. @default an hour */
   sessionMs: number;
@@ -65,7 +73,7 @@ async function startClientHost(
   notifications?: CrmAppOptions['notifications'],
 ): Promise<ClientHost> {
   const script = await bundle();
-  const streams = new Set<Response>();
+  const streams: Stream[] = [];
   let crm: CrmApp;
 
   const serve = async (request: Request, response: Response, next: NextFunction): Promise<void> => {
@@ -78,8 +86,11 @@ async function startClientHost(
     else if (user) response.type('text').send(await accessToken(user, {}, new Date(Date.now() + host.sessionMs)));
     else {
       if (pathname === '/notifications/stream') {
-        streams.add(response);
-        response.on('close', () => streams.delete(response));
+        const stream: Stream = { from: performance.now() };
+        streams.push(stream);
+        response.on('close', () => {
+          stream.to = performance.now();
+        });
       }
       next();
     }
@@ -95,8 +106,9 @@ async function startClientHost(
     get notifications() {
       return crm.notifications;
     },
+    streams,
     get openStreams() {
-      return streams.size;
+      return streams.filter(({ to }) => to === undefined).length;
     },
     sessionMs: AN_HOUR_MS,
     signedOut: new Set(),
