@@ -1,4 +1,4 @@
-import { createInbox, type Inbox, type InboxOptions, type InboxStatus } from '../../../src/client/index.js';
+import { createInbox, type Inbox, type InboxStatus } from '../../../src/client/index.js';
 
 /** What the page of `client-host.ts` has for tests. */
 interface CrmPage {
@@ -16,7 +16,7 @@ interface CrmPage {
   readonly badges: number[];
   /** Event streams that this tab has at this moment. */
   readonly streams: number;
-  start(user: string, options?: Partial<InboxOptions>): void;
+  start(user: string): void;
 }
 
 const sources: EventSource[] = [];
@@ -38,8 +38,8 @@ const page: CrmPage = {
   get streams() {
     return sources.filter(({ readyState }) => readyState !== EventSource.CLOSED).length;
   },
-  start: (user, options) => {
-    const inbox = createInbox({ url: '/notifications', user, token: () => session(user), ...options });
+  start: (user) => {
+    const inbox = createInbox({ url: '/notifications', user, token: () => session(user) });
     page.inbox = inbox;
     inbox.on('notification', ({ id, title }, { toast }) => page.arrived.push({ id, title, toast }));
     inbox.on('signal', (signal) => page.signals.push(signal));

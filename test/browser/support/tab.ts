@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import type { BrowserContext, Page } from 'playwright-core';
 import type { InboxState } from '../../../src/client/index.js';
 
@@ -39,7 +40,9 @@ export class Tab {
       const options = { polling: 20, timeout: timeoutMs };
       await this.page.waitForFunction(condition as (argument: unknown) => boolean, argument, options);
     } catch (cause) {
-      throw new Error(`It never held in this tab: ${condition}\nwith ${argument}\n${await this.describe()}`, { cause });
+      // Of a page that is elsewhere, frozen or gone there is no more to say.
+      const found = await Promise.race([this.describe().catch(String), setTimeout(1_000, '')]);
+      throw new Error(`It never held in this tab: ${condition}\nwith ${argument}\n${found}`, { cause });
     }
   }
 
