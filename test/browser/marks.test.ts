@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals';
+import { eventually } from '../support/eventually.js';
 import { useClientHost } from './support/client-host.js';
 import { describeInChromium } from './support/describe-in-chromium.js';
 import { openTabs, type Tab } from './support/tab.js';
@@ -37,7 +38,7 @@ await describeInChromium('Marks', (browser) => {
 
   test('show before the server has answered', async () => {
     const [tab, other] = await open('bob', 2);
-    let letThrough = () => {};
+    let letThrough: (() => void) | undefined;
     host().intercept = (request, _response, next) => {
       if (request.path === '/notifications/read') letThrough = next;
       else next();
@@ -45,7 +46,8 @@ await describeInChromium('Marks', (browser) => {
     await tab.run(() => void crm.inbox.markRead('all'));
     await expectShown([tab], [-2, -1]);
     await expectShown([other], [2, 1]);
-    letThrough();
+    await eventually(() => expect(letThrough).toBeDefined());
+    letThrough?.();
     await expectShown([tab, other], [-2, -1]);
   });
 
