@@ -53,37 +53,48 @@ export class InboxApi {
   }
 
   private async request<T>(method: string, path: string, body?: object): Promise<T> {
-    const { token, url } = this.options;
-    const headers: Record<string, string> = {};
-    const timeout = new AbortController();
-    const timer = setTimeout(() => timeout.abort(), TIMEOUT_MS);
+    const abort = new AbortController();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const timeout = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        abort.abort();
+        reject(new Error(`no answer within ${TIMEOUT_MS} ms`));
+      }, TIMEOUT_MS);
+    });
     try {
-      if (token) {
-        const bearer = await token();
-        if (!bearer) throw new InboxError('signed-out', 'There is no token: nobody is signed in.');
-        headers.authorization = `Bearer ${bearer}`;
-      }
-      if (body) headers['content-type'] = 'application/json';
-      const response = await (this.options.fetch ?? fetch)(url + path, {
-        method,
-        headers,
-        body: body && JSON.stringify(body),
-        credentials: token ? 'same-origin' : 'include',
-        // A click that marks a notification as read may lead to another page.
-        keepalive: method !== 'GET',
-        signal: timeout.signal,
-      });
-      if (response.ok) return (await response.json()) as T;
-      const { status } = response;
-      if (status === 401) throw new InboxError('signed-out', 'The server knows nobody by these credentials.', status);
-      const { message } = (await response.json().catch(() => ({}))) as { message?: unknown };
-      throw new InboxError('refused', `The server answered ${status}: ${message ?? response.statusText}`, status);
+      // The application's `token` may hang, too.
+      return await Promise.race([this.send<T>(method, path, body, abort.signal), timeout]);
     } catch (error) {
       if (error instanceof InboxError) throw error;
       throw new InboxError('unreachable', `The server could not be asked: ${error}`, undefined, error);
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  private async send<T>(method: string, path: string, body: object | undefined, signal: AbortSignal): Promise<T> {
+    const { token, url } = this.options;
+    const headers: Record<string, string> = {};
+    if (token) {
+      const bearer = await token();
+      if (!bearer) throw new InboxError('signed-out', 'There is no token: nobody is signed in.');
+      headers.authorization = `Bearer ${bearer}`;
+    }
+    if (body) headers['content-type'] = 'application/json';
+    const response = await (this.options.fetch ?? fetch)(url + path, {
+      method,
+      headers,
+      body: body && JSON.stringify(body),
+      credentials: token ? 'same-origin' : 'include',
+      // A click that marks a notification as read may lead to another page.
+      keepalive: method !== 'GET',
+      signal,
+    });
+    if (response.ok) return (await response.json()) as T;
+    const { status } = response;
+    if (status === 401) throw new InboxError('signed-out', 'The server knows nobody by these credentials.', status);
+    const { message } = (await response.json().catch(() => ({}))) as { message?: unknown };
+    throw new InboxError('refused', `The server answered ${status}: ${message ?? response.statusText}`, status);
   }
 }
 

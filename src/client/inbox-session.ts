@@ -6,10 +6,14 @@ import type { InboxEvents, InboxState, InboxStatus, StreamFrame } from './inbox.
 import { InboxApi } from './inbox-api.js';
 import { InboxError } from './inbox-error.js';
 import { NotificationList, type Wish } from './notification-list.js';
-import { type Position, SharedStream, type StreamStatus } from './shared-stream.js';
+import { SharedStream, type StreamStatus } from './shared-stream.js';
 
 /** The most that one request may ask for. */
 const MAX_PAGE = 100;
+/** After that an event isn't waited for. */
+const EVENT_WITHIN_MS = 1_000;
+/** The most that is made up for one by one, as with the server's `maxReplay`. */
+const MAX_MISSED = 1_000;
 
 /** An inbox from when it was opened until it was closed, or the user was signed out. */
 export class InboxSession {
@@ -27,6 +31,7 @@ export class InboxSession {
   private loading: Promise<void> | undefined;
   private readonly reload = new Backoff(() => void this.load());
   private older: Promise<void> | undefined;
+  private patience: ReturnType<typeof setTimeout> | undefined;
   /** Changes go to the server one after the other, so that each answer follows the one before. */
   private changes: Promise<void> = Promise.resolve();
 
@@ -38,9 +43,7 @@ export class InboxSession {
     const url = new URL(options.url, globalThis.location?.href).href.replace(/\/$/, '');
     const EventSource = options.eventSource ?? globalThis.EventSource;
     if (!EventSource) {
-      throw new TypeError(
-        'There is no EventSource here. Pass one as `eventSource`, such as that of the package "eventsource".',
-      );
+      throw new TypeError('There is no EventSource here: pass one as `eventSource`.');
     }
     this.pageSize = options.pageSize ?? 20;
     this.api = new InboxApi({ ...options, url });
@@ -58,7 +61,7 @@ export class InboxSession {
       onStatus: (status) => this.setStatus(status),
       onError: (error) => this.mayGoOn(error),
       position: () => ({ cursor: this.cursor, numbers: this.list.newest }),
-      onPosition: (position) => this.catchUp(position),
+      onPosition: (cursor, numbers) => this.catchUp(cursor, numbers),
     });
     this.stream.open();
     void this.load();
@@ -90,6 +93,7 @@ export class InboxSession {
     this.status = status;
     this.stream.close();
     this.reload.cancel();
+    clearTimeout(this.patience);
     this.publish();
   }
 
@@ -170,19 +174,33 @@ export class InboxSession {
     this.mustLoad = true;
   }
 
-  /** The leader has come further than what it told this tab, which was away: as after the way back to a page. */
-  private catchUp({ cursor, numbers }: Position): void {
+  /** The leader was further than what it told this tab, which was away: as after the way back to a page. */
+  private catchUp(cursor: number | null, numbers?: InboxNumbers): Promise<void> | undefined {
+    if (numbers) this.list.note(numbers);
+    this.follow();
     const from = this.cursor;
-    this.list.apply(numbers);
-    if (cursor !== null && from !== null && cursor > from) {
+    if (from === null || cursor === null || cursor <= from) return undefined;
+    return this.missed(from, cursor).then((missed) => {
+      for (const notification of missed) this.arrived(notification, false);
       this.cursor = cursor;
       this.mustLoad = true;
-      void this.load().then(() => {
-        const missed = this.list.shown.filter(({ id }) => id > from && id <= cursor);
-        for (const notification of missed.reverse()) this.events.emit('notification', notification, { toast: false });
-      });
+      this.follow();
+    });
+  }
+
+  /** What arrived after one id, up to another, oldest first; of very much the newest. Never rejects. */
+  private async missed(from: number, upTo: number): Promise<InboxNotification[]> {
+    const missed: InboxNotification[] = [];
+    try {
+      for (let before: number | null = upTo + 1; before !== null && before > from + 1 && missed.length < MAX_MISSED; ) {
+        const page: InboxPage = await this.api.page(MAX_PAGE, before);
+        missed.push(...page.items.filter(({ id }) => id > from));
+        before = page.nextBefore;
+      }
+    } catch (error) {
+      this.failed(error);
     }
-    this.follow();
+    return missed.reverse();
   }
 
   private setStatus(status: StreamStatus): void {
@@ -193,8 +211,19 @@ export class InboxSession {
 
   /** Shows what happened, and loads what it could not follow. */
   private follow(): void {
-    if (this.isOpen && (this.mustLoad || this.list.isStale) && !this.reload.isWaiting) void this.load();
     this.publish();
+    if (!this.isOpen || this.reload.isWaiting) return;
+    if (this.mustLoad || this.list.isStale) void this.load();
+    else if (this.list.isBehind) this.waitForEvent();
+  }
+
+  /** What an answer told, an event should tell in a moment, with the details. */
+  private waitForEvent(): void {
+    this.patience ??= setTimeout(() => {
+      this.patience = undefined;
+      this.mustLoad ||= this.list.isBehind;
+      this.follow();
+    }, EVENT_WITHIN_MS);
   }
 
   /** Loads the newest notifications until nothing is missing; if that fails, again later. Never rejects. */

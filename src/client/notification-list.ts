@@ -34,17 +34,22 @@ export class NotificationList {
   private revision = -1;
   /** The id up to which a load has told what there is: what a late event says of those is older. */
   private loadedUpTo = 0;
-  /** The id up to which arrivals are known, loaded or told. */
-  private arrivedUpTo = 0;
   private numbers = NOTHING;
+  /** The newest revision that an event told: what led to it was told before, or never will be. */
+  private told = -1;
   private readonly wishes = new Set<Wish>();
 
   get isLoaded(): boolean {
     return this.revision >= 0;
   }
 
-  /** Has anything happened that the items don't show? */
+  /** Has anything happened that the items don't show, and no event will tell? */
   get isStale(): boolean {
+    return this.revision < this.told;
+  }
+
+  /** Has anything happened that the items don't show? An answer may be here before the event. */
+  get isBehind(): boolean {
     return this.revision < this.numbers.revision;
   }
 
@@ -83,7 +88,6 @@ export class NotificationList {
    * @returns it as it stands now; undefined if it is gone already.
    */
   add(item: InboxNotification): InboxNotification | undefined {
-    this.arrivedUpTo = Math.max(this.arrivedUpTo, item.id);
     const known = this.items.find(({ id }) => id === item.id);
     if (known) return known;
     if (item.id <= this.loadedUpTo) return item.id < (this.items.at(-1)?.id ?? 0) ? item : undefined;
@@ -98,9 +102,10 @@ export class NotificationList {
     return item;
   }
 
-  /** Takes what a `ready` or `state` event, or the answer to a wish, told. */
+  /** Takes what a `ready` or `state` event told. */
   apply(event: InboxNumbers & Change): void {
     this.note(event);
+    this.told = Math.max(this.told, event.revision);
     const follows = event.revision === this.revision + 1 && CHANGES.some((name) => event[name] !== undefined);
     if (!follows) return;
     this.items = changed(this.items, event);
@@ -113,8 +118,8 @@ export class NotificationList {
     this.numbers = { lastId, unread, revision };
     this.items = this.items.filter(({ id }) => id <= lastId);
     this.revision = -1;
+    this.told = -1;
     this.loadedUpTo = 0;
-    this.arrivedUpTo = 0;
   }
 
   /** Takes the newest part, as it has just been loaded, in place of what it has. */
@@ -124,7 +129,6 @@ export class NotificationList {
     this.items = [...arrived, ...page.items];
     this.nextBefore = page.nextBefore;
     this.loadedUpTo = page.lastId;
-    this.arrivedUpTo = Math.max(this.arrivedUpTo, page.lastId);
     this.revision = page.revision;
     this.note(page);
     this.tidy();
@@ -144,12 +148,13 @@ export class NotificationList {
     this.wishes.add(wish);
   }
 
-  /** The server has agreed: the wish stays until the items hold it. */
+  /**
+   * The server has agreed: the wish stays until the items hold it. They don't take it from the answer: that may have
+   * overtaken events, and where nothing was to be changed its revision is somebody else's.
+   */
   agreed(wish: Wish, numbers: InboxNumbers): void {
     wish.agreedAt = numbers.revision;
-    // The answer may have overtaken arrivals, which tell how things were before the change.
-    const hasOvertaken = numbers.lastId > this.arrivedUpTo;
-    this.apply(hasOvertaken ? numbers : { ...numbers, ...wish });
+    this.note(numbers);
     this.tidy();
   }
 
@@ -159,7 +164,7 @@ export class NotificationList {
   }
 
   /** Keeps the newest: ids tell arrivals, the revision tells changes, and neither ever falls. */
-  private note({ lastId, unread, revision }: InboxNumbers): void {
+  note({ lastId, unread, revision }: InboxNumbers): void {
     if (lastId + revision > this.numbers.lastId + this.numbers.revision) this.numbers = { lastId, unread, revision };
   }
 

@@ -16,8 +16,8 @@ export interface Position {
 type Relayed =
   /** The leader, how it is. */
   | { status: StreamStatus; position: Position }
-  /** The leader, an event, and where to toast. */
-  | { frame: StreamFrame; toaster: string }
+  /** The leader, an event, the cursor that it follows, and where to toast. */
+  | { frame: StreamFrame; after: number | null; toaster: string }
   /** A follower that wants the leader to try at once what waits for its next attempt. */
   | 'check';
 
@@ -28,8 +28,8 @@ export interface SharedStreamOptions extends Omit<EventStreamOptions, 'onFrame'>
   // biome-ignore lint/suspicious/noExplicitAny: JSON
   onFrame(frame: StreamFrame, data: any, toast: boolean): void;
   position(): Position;
-  /** The leader is there now: whoever isn't has missed something. */
-  onPosition(position: Position): void;
+  /** The leader was there. @returns a promise while what was missed is made up for: what follows waits for that. */
+  onPosition(cursor: number | null, numbers?: InboxNumbers): Promise<void> | undefined;
 }
 
 /** The stream of this tab: its own, or what the tab that holds the stream of this browser tells of it. */
@@ -37,7 +37,9 @@ export class SharedStream {
   private status: StreamStatus = 'connecting';
   private readonly stream: EventStream;
   private readonly tabs: BrowserTabs<Relayed> | undefined;
-  private confirming: Promise<void> | undefined;
+  /** What has come and is not handled yet, in order. */
+  private readonly waiting: (() => Promise<void> | undefined)[] = [];
+  private isHandling = false;
   /** Ends the listening to what happens to the page. */
   private page: AbortController | undefined;
 
@@ -45,7 +47,7 @@ export class SharedStream {
     this.stream = new EventStream({
       ...options,
       onStatus: (status) => this.setStatus(status),
-      onFrame: (frame, data) => this.whenCertain(true, () => this.relay(frame, data)),
+      onFrame: (frame, data) => void this.inTurn(true, () => this.relay(frame, data)),
     });
     if (options.name === undefined || !BrowserTabs.areSupported) return;
     this.tabs = new BrowserTabs<Relayed>({
@@ -53,7 +55,7 @@ export class SharedStream {
       onLead: () => this.stream.open(),
       onFollow: () => this.stream.close(),
       onMessage: (message) => {
-        if (message !== 'check') this.whenCertain(false, () => this.hear(message));
+        if (message !== 'check') void this.inTurn(false, () => this.hear(message));
         else if (this.isOwn) this.stream.check();
       },
       beat: () => ({ status: this.status, position: options.position() }),
@@ -98,36 +100,41 @@ export class SharedStream {
   }
 
   /**
-   * Calls it, in order, once it is certain whether this tab leads: of what has come while it was frozen, either its own
-   * stream's events count or what the new leader has told.
+   * Handles what has come, one after the other, and once it is certain whether this tab leads: of what has come while it
+   * was frozen, either its own stream's events count or what the new leader has told.
    */
-  private whenCertain(isOwn: boolean, handle: () => void): void {
+  private async inTurn(isOwn: boolean, handle: () => Promise<void> | undefined): Promise<void> {
+    const handleIfCurrent = () => (isOwn === this.isOwn ? handle() : undefined);
     this.tabs?.ran();
-    if (!this.confirming && this.tabs?.isDoubtful) {
-      this.confirming = this.tabs.confirm().finally(() => {
-        this.confirming = undefined;
-      });
+    this.waiting.push(() => (this.tabs?.isDoubtful ? this.tabs.confirm().then(handleIfCurrent) : handleIfCurrent()));
+    if (this.isHandling) return;
+    this.isHandling = true;
+    for (let next = this.waiting.shift(); next; next = this.waiting.shift()) {
+      const under = next();
+      if (under) await under;
     }
-    const unlessOutdated = () => isOwn === this.isOwn && handle();
-    if (this.confirming) void this.confirming.then(unlessOutdated);
-    else unlessOutdated();
+    this.isHandling = false;
   }
 
-  private relay(frame: StreamFrame, data: unknown): void {
+  private relay(frame: StreamFrame, data: unknown): undefined {
     const { tabs } = this;
-    const toaster = tabs?.toaster();
-    tabs?.post({ frame, toaster: toaster as string });
+    const toaster = tabs?.toaster() ?? '';
+    tabs?.post({ frame, after: this.options.position().cursor, toaster });
     this.options.onFrame(frame, data, tabs ? toaster === tabs.id : isShown());
   }
 
-  private hear(message: Exclude<Relayed, 'check'>): void {
-    if ('frame' in message) {
-      this.options.onFrame(message.frame, JSON.parse(message.frame.data), message.toaster === this.tabs?.id);
-    } else {
+  private hear(message: Exclude<Relayed, 'check'>): Promise<void> | undefined {
+    if ('status' in message) {
       this.status = message.status;
       this.options.onStatus(message.status);
-      this.options.onPosition(message.position);
+      return this.options.onPosition(message.position.cursor, message.position.numbers);
     }
+    const { frame, toaster } = message;
+    const tell = () => this.options.onFrame(frame, JSON.parse(frame.data), toaster === this.tabs?.id);
+    const missed = this.options.onPosition(message.after);
+    if (missed) return missed.then(tell);
+    tell();
+    return undefined;
   }
 
   private listenToPage(): void {

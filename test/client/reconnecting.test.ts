@@ -188,6 +188,23 @@ test('a request without an answer fails after 15 s', async () => {
   inbox.close();
 });
 
+test('a token that never comes is asked for again', async () => {
+  const server = new FakeServer();
+  let hangs = false;
+  const token = () => (hangs ? new Promise<string>(() => {}) : 't');
+  const inbox = createInbox({ url: server.url, token, fetch: server.fetch, eventSource: server.EventSource });
+  await pass(0);
+  fixJitter(0);
+  hangs = true;
+  server.drop();
+  await pass(14_999);
+  hangs = false;
+  expect(inbox.getState().status).toBe('reconnecting');
+  await pass(2);
+  expect(inbox.getState().status).toBe('live');
+  inbox.close();
+});
+
 test('open() tries at once what waits', async () => {
   const { server, inbox } = await live();
   fixJitter(1);
