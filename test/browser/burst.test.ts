@@ -12,7 +12,7 @@ await describeInChromium('A burst', (browser) => {
   test('that comes while all tabs are hidden is all there when they are shown, each with one toast', async () => {
     const tabs = await openTabs(3, await browser.newContext(), host(), 'ann');
     for (const tab of tabs) await setVisibility(tab.page, 'hidden');
-    await host().notify('ann', MANY);
+    await Promise.all(Array.from({ length: MANY }, () => host().notify('ann')));
     const toasted: number[] = [];
     for (const tab of tabs) {
       await setVisibility(tab.page, 'visible');
