@@ -4,6 +4,7 @@ WORKDIR /crm
 COPY package.json package-lock.json ./
 RUN npm ci --no-audit --no-fund
 COPY nest-cli.json tsconfig.json tsconfig.build.json ormconfig.ts ./
+# Also for later: the page is bundled from its source at every start.
 COPY src src
 RUN npm run build
 USER node

@@ -83,10 +83,10 @@ describe('an approval', () => {
     await demos.database.query(`
       CREATE CONSTRAINT TRIGGER refuse AFTER INSERT OR UPDATE ON crm_demo.approval DEFERRABLE INITIALLY DEFERRED
       FOR EACH ROW WHEN (NEW.reason = 'refused' OR NEW.note = 'refused') EXECUTE FUNCTION refuse()`);
-    expect((await alice.post('/deals/7/approvals', { ...ASKED, reason: 'refused' })).status).toBe(500);
+    expect((await alice.post('/deals/7/approvals', { ...ASKED, amount: 999, reason: 'refused' })).status).toBe(500);
     const { id } = await ask(7);
     await carol.until(() => carol.titles.length > 0);
-    expect(carol.titles).toHaveLength(1);
+    expect(carol.titles).toEqual(['Alice Martin asks for €4,000 off Solar roof monitoring']);
 
     expect((await carol.post(`/approvals/${id}/reject`, { note: 'refused' })).status).toBe(500);
     await carol.post(`/approvals/${id}/approve`, {});

@@ -3,6 +3,7 @@ import { Preferences } from './preferences.js';
 import { readRoute } from './route.js';
 import { ApiError } from './session/api.js';
 import { Session } from './session/session.js';
+import { reasonOf } from './words/reason.js';
 import { WORDS } from './words/words.js';
 
 const STORED_USER = 'crm-demo.user';
@@ -66,13 +67,13 @@ export class App extends LitElement {
     this.isBusy = true;
     this.problem = '';
     try {
-      const session = await Session.open(user, this.preferences, () => this.expire(session));
+      const session = await Session.open(user, this.preferences, (ended) => this.expire(ended));
       this.session = session;
       stored?.setItem(STORED_USER, user);
       history.replaceState(null, '', `/?user=${encodeURIComponent(user)}${location.hash}`);
       this.look();
     } catch (error) {
-      this.problem = (error as Error).message;
+      this.problem = reasonOf(error, WORDS[this.preferences.language]);
       if (error instanceof ApiError) history.replaceState(null, '', `/${location.hash}`);
     } finally {
       this.isBusy = false;
@@ -88,7 +89,8 @@ export class App extends LitElement {
     this.session = null;
     this.problem = problem;
     stored?.removeItem(STORED_USER);
-    history.replaceState(null, '', '/');
+    // Who was logged out against their will comes back to where they were.
+    history.replaceState(null, '', problem ? `/${location.hash}` : '/');
   }
 
   /** Others see which deal this window shows. */

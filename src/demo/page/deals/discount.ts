@@ -1,6 +1,7 @@
 import { html, nothing, type PropertyDeclarations, type PropertyValues, type TemplateResult } from 'lit';
 import type { Approval, Deal } from '../crm.types.js';
 import { SessionElement } from '../ui/session-element.js';
+import { reasonOf } from '../words/reason.js';
 
 /** The discounts that were asked for on a deal, and a form to ask for one. */
 export class Discount extends SessionElement {
@@ -104,7 +105,7 @@ export class Discount extends SessionElement {
       await this.session.ask(this.deal.id, { approver, reason, amount: Number(form.get('amount')) });
       await this.stop();
     } catch (error) {
-      this.problem = (error as Error).message;
+      this.problem = reasonOf(error, this.words);
     }
   }
 

@@ -2,6 +2,7 @@ import { html, nothing, type PropertyDeclarations, type PropertyValues, type Tem
 import type { Deal, Reminder } from '../crm.types.js';
 import { icons } from '../ui/icons.js';
 import { SessionElement } from '../ui/session-element.js';
+import { reasonOf } from '../words/reason.js';
 
 const SECOND_MS = 1_000;
 const HOUR_MS = 3_600_000;
@@ -98,7 +99,7 @@ export class FollowUp extends SessionElement {
       await this.session.remind(this.deal.id, at, note);
       await this.load();
     } catch (error) {
-      this.problem = (error as Error).message;
+      this.problem = reasonOf(error, this.words);
     }
   }
 

@@ -4,6 +4,7 @@ import type { Preferences } from '../preferences.js';
 import { Api } from '../session/api.js';
 import { avatar } from '../ui/avatar.js';
 import { icons } from '../ui/icons.js';
+import { reasonOf } from '../words/reason.js';
 import { WORDS } from '../words/words.js';
 
 /** Who comes in. @fires login With the id of the user. */
@@ -32,7 +33,7 @@ export class Login extends LitElement {
     try {
       this.colleagues = (await Api.anonymous().get<{ items: Person[] }>('/colleagues')).items;
     } catch (error) {
-      this.problem = (error as Error).message;
+      this.problem = reasonOf(error, WORDS[this.preferences.language]);
     }
   }
 

@@ -1,8 +1,10 @@
-import { createInbox, type Inbox, type InboxNotification } from '../../../client/index.js';
+import { createInbox, type Inbox, type InboxNotification, type InboxStatus } from '../../../client/index.js';
 import type { Stage } from '../../deals/stage.js';
 import type { Language } from '../../people/language.js';
 import type { Approval, Contacts, Deal, Lab, Person, Reminder } from '../crm.types.js';
 import type { Preferences } from '../preferences.js';
+import { reasonOf } from '../words/reason.js';
+import { WORDS } from '../words/words.js';
 import { Api, ApiError } from './api.js';
 import { Changes } from './changes.js';
 import { ContactImport } from './contact-import.js';
@@ -37,7 +39,7 @@ export class Session {
     readonly user: string,
     readonly preferences: Preferences,
     private readonly api: Api,
-    private readonly onEnd: () => void,
+    private readonly onEnd: (session: Session) => void,
   ) {
     this.viewing = new Viewing(api, this.changes.tell);
     this.contactImport = new ContactImport(api, this.changes.tell);
@@ -51,7 +53,7 @@ export class Session {
   }
 
   /** Logs in, and loads what there is to show. @param onEnd is called when the server no longer accepts the login. */
-  static async open(user: string, preferences: Preferences, onEnd: () => void): Promise<Session> {
+  static async open(user: string, preferences: Preferences, onEnd: (session: Session) => void): Promise<Session> {
     const session = new Session(user, preferences, await Api.login(user), onEnd);
     try {
       await Promise.all([session.settleLanguage(), session.people.reload(), session.reload()]);
@@ -143,10 +145,10 @@ export class Session {
 
   fail(error: Error): void {
     if (error instanceof ApiError && error.status === 401) {
-      this.onEnd();
+      this.onEnd(this);
       return;
     }
-    this.problem = error.message;
+    this.problem = reasonOf(error, WORDS[this.preferences.language]);
     this.changes.tell();
   }
 
@@ -170,15 +172,21 @@ export class Session {
   private followStatus(): void {
     let last = this.inbox.getState().status;
     this.inbox.subscribe(({ status }) => {
-      const [before, now] = [last, status];
+      const before = last;
       last = status;
-      if (now === 'signed-out') this.onEnd();
-      // Signals that were missed are missed for good.
-      else if (now === 'live' && before === 'reconnecting') void this.attempt(() => this.reload());
-      // Perhaps by the switch, in another tab.
-      else if (now === 'reconnecting') void this.lab.reload().catch(() => {});
+      if (status !== before) this.statusChanged(before, status);
       this.changes.tell();
     });
+  }
+
+  private statusChanged(before: InboxStatus, now: InboxStatus): void {
+    if (now === 'signed-out') this.onEnd(this);
+    // Perhaps by the switch, in another tab.
+    if (now === 'reconnecting') void this.lab.reload().catch(() => {});
+    if (now !== 'live') return;
+    // What went wrong on the way is over; and signals that were missed are missed for good.
+    this.problem = null;
+    if (before === 'reconnecting') void this.attempt(() => this.reload());
   }
 
   private arrived(notification: InboxNotification, toast: boolean): void {

@@ -2,7 +2,6 @@ import type { Words } from './words.js';
 
 export const en: Words = {
   app: {
-    claim: 'The CRM that tells you',
     deals: 'Deals',
     approvals: 'Approvals',
     contacts: 'Contacts',
@@ -19,7 +18,7 @@ export const en: Words = {
     close: 'Close',
     cancel: 'Cancel',
     loggedOut: 'You have been logged out.',
-    you: 'you',
+    unreachable: 'The CRM cannot be reached. Try again in a moment.',
     sections: 'Sections',
   },
   login: {

@@ -6,7 +6,6 @@ import { zhCN } from './zh-cn.js';
 /** All that the page says by itself. Names of languages are in their own. */
 export interface Words {
   app: {
-    claim: string;
     deals: string;
     approvals: string;
     contacts: string;
@@ -23,7 +22,7 @@ export interface Words {
     close: string;
     cancel: string;
     loggedOut: string;
-    you: string;
+    unreachable: string;
     sections: string;
   };
   login: {

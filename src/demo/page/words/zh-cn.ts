@@ -2,7 +2,6 @@ import type { Words } from './words.js';
 
 export const zhCN: Words = {
   app: {
-    claim: '会提醒你的 CRM',
     deals: '商机',
     approvals: '审批',
     contacts: '联系人',
@@ -19,7 +18,7 @@ export const zhCN: Words = {
     close: '关闭',
     cancel: '取消',
     loggedOut: '你已退出登录。',
-    you: '你',
+    unreachable: '暂时无法连接 CRM，请稍后再试。',
     sections: '栏目',
   },
   login: {
