@@ -24,7 +24,7 @@ await describeInChromium('A burst', (browser) => {
 
   async function expectAll(tab: Tab): Promise<void> {
     const ids = Array.from({ length: MANY }, (_, i) => i + 1);
-    await tab.until((count) => crm.inbox.getState().unread === count, MANY);
+    await tab.until((count) => crm.arrived.length >= count && crm.inbox.getState().unread === count, MANY);
     expect((await tab.run(() => crm.arrived)).map(({ id }) => id)).toEqual(ids);
     expect(await tab.shown()).toEqual(ids.toReversed());
   }
