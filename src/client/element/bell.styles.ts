@@ -123,7 +123,6 @@ export const bellStyles = css`
 
   @media (forced-colors: active) {
     .badge {
-      forced-color-adjust: none;
       background: Highlight;
       color: HighlightText;
     }

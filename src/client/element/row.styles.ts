@@ -103,7 +103,6 @@ export const rowStyles = css`
 
   @media (forced-colors: active) {
     .dot {
-      forced-color-adjust: none;
       background: Highlight;
     }
   }
