@@ -29,7 +29,9 @@ await describeInChromium('the demo in a browser', (browser) => {
     await alice.choose('Warehouse scanners', 'Bob Fischer');
     await Promise.all([bob.untilUnread(2), other.untilUnread(2)]);
     expect(await bob.bell.getAttribute('aria-label')).toContain('2');
-    await eventually(async () => expect((await bob.toasts.count()) + (await other.toasts.count())).toBe(1));
+    await eventually(async () => expect((await bob.toasts.count()) + (await other.toasts.count())).toBe(1), {
+      timeoutMs: 20_000,
+    });
     await bob.card('Warehouse scanners').getByRole('img', { name: 'Owner: Bob Fischer' }).waitFor();
 
     await bob.follow('Warehouse scanners is yours now');

@@ -35,12 +35,15 @@ export class ApprovalCard extends SessionElement {
     const off = words.approval.off(deal ? this.money(amount, deal) : this.count(amount));
     return html`<article class="approval" id="approval-${id}" tabindex="-1" ?data-chosen=${this.isChosen}>
       <header>
-        ${this.isInDeal ? html`<strong>${off}</strong>` : html`<strong><a href=${linkTo(`#deal-${dealId}`)}>${deal?.name ?? `#${dealId}`}</a></strong>`}
+        <strong>${this.isInDeal ? off : html`<a href=${linkTo(`#deal-${dealId}`)}>${deal?.name ?? `#${dealId}`}</a>`}</strong>
         <span class="chip" data-status=${status}>${words.approval.status[status]}</span>
       </header>
       ${this.isInDeal ? nothing : html`<p class="approval-off">${off}<span class="soft"> · ${deal?.company}</span></p>`}
       <p class="approval-reason" dir="auto">${reason}</p>
-      <p class="approval-people soft">${avatar(by)}<span>${words.approval.asked(by.name, to.name)}</span><time datetime=${createdAt}>${this.moment(createdAt)}</time></p>
+      <p class="approval-people soft">
+        ${avatar(by)}<span>${words.approval.asked(by.name, to.name)}</span>
+        <time datetime=${createdAt}>${this.moment(createdAt)}</time>
+      </p>
       ${note ? html`<blockquote dir="auto">${note}<cite class="soft">${to.name}</cite></blockquote>` : nothing}
       ${status === 'pending' && approver === session.user ? this.decision() : nothing}
     </article>`;

@@ -14,7 +14,9 @@ export class ContactsView extends SessionElement {
         <div class="table-frame" tabindex="0" role="region" aria-label=${words.contacts.newest}>
           <table>
             <thead><tr>
-              <th scope="col">${words.contacts.name}</th><th scope="col">${words.contacts.company}</th><th scope="col">${words.contacts.email}</th>
+              <th scope="col">${words.contacts.name}</th>
+              <th scope="col">${words.contacts.company}</th>
+              <th scope="col">${words.contacts.email}</th>
             </tr></thead>
             <tbody>${items.map(
               ({ name, company, email }) =>

@@ -60,7 +60,7 @@ export class Board extends SessionElement {
           )}
         </div>
       </div>
-      <p class="visually-hidden" role="status">${session.moved ? words.board.moved(session.moved.name, STAGE_NAMES[this.language][session.moved.stage]) : nothing}</p>
+      <p class="visually-hidden" role="status">${this.lastMove()}</p>
       <div class="board">
         ${STAGES.map((stage) =>
           this.column(
@@ -95,7 +95,6 @@ export class Board extends SessionElement {
   private card(deal: Deal): TemplateResult {
     const { session, words } = this;
     const owner = session.person(deal.owner);
-    const viewers = session.viewing.usersAt(deal.id).map((id) => session.person(id));
     const isAsked = session.approvals.value.some(({ dealId, status }) => dealId === deal.id && status === 'pending');
     const isOpen = this.openDeal === deal.id;
     return html`<li class="card" draggable="true" data-deal=${deal.id} ?data-open=${isOpen}
@@ -113,16 +112,25 @@ export class Board extends SessionElement {
       <span class="card-company">${deal.company}</span>
       <div class="card-foot">
         <span class="amount">${this.money(deal.amount, deal)}</span>
-        ${isAsked ? html`<span class="badge-icon" role="img" aria-label=${words.board.pending} title=${words.board.pending}>${icons.stamp}</span>` : nothing}
-        ${
-          viewers.length > 0
-            ? html`<span class="viewers" role="img" aria-label=${words.board.looking(viewers.map(({ name }) => name).join(', '))}
-                title=${words.board.looking(viewers.map(({ name }) => name).join(', '))}>${icons.eye}${viewers.map((viewer) => avatar(viewer))}</span>`
-            : nothing
-        }
+        ${isAsked ? mark('badge-icon', words.board.pending, icons.stamp) : nothing}
+        ${this.viewers(deal)}
         ${avatar(owner, words.board.owner(owner.name))}
       </div>
     </li>`;
+  }
+
+  private viewers(deal: Deal): TemplateResult | typeof nothing {
+    const { session, words } = this;
+    const viewers = session.viewing.usersAt(deal.id).map((id) => session.person(id));
+    if (viewers.length === 0) return nothing;
+    const label = words.board.looking(viewers.map(({ name }) => name).join(', '));
+    return mark('viewers', label, html`${icons.eye}${viewers.map((viewer) => avatar(viewer))}`);
+  }
+
+  /** Said to who can't see it. */
+  private lastMove(): string {
+    const { moved } = this.session;
+    return moved ? this.words.board.moved(moved.name, STAGE_NAMES[this.language][moved.stage]) : '';
   }
 
   /** What a column is worth, in each currency. */
@@ -161,6 +169,12 @@ export class Board extends SessionElement {
   }
 }
 
+/** Something to see on a card, and what it says. */
+function mark(look: string, label: string, drawing: TemplateResult): TemplateResult {
+  return html`<span class=${look} role="img" aria-label=${label} title=${label}>${drawing}</span>`;
+}
+
+/** A selector of what has the focus on a card of this board; null if it is elsewhere. */
 function focusedControl(board: Board): string | null {
   const { activeElement } = document;
   const card = activeElement?.closest<HTMLElement>('.card');

@@ -70,7 +70,8 @@ export class Header extends SessionElement {
       (name) =>
         html`<a href=${linkTo(`#${name}`)} aria-current=${view === name ? 'page' : nothing}>${words.app[name]}${
           name === 'approvals' && waiting > 0
-            ? html`<span class="count" aria-hidden="true">${waiting}</span><span class="visually-hidden">, ${words.app.toDecide(waiting)}</span>`
+            ? html`<span class="count" aria-hidden="true">${waiting}</span
+              ><span class="visually-hidden">, ${words.app.toDecide(waiting)}</span>`
             : nothing
         }</a>`,
     );

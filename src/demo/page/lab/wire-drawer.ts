@@ -33,7 +33,8 @@ export class WireDrawer extends SessionElement {
         <div class="wire-tools">
           <label class="check"><input type="checkbox" .checked=${this.showsPings} @change=${this.onPings}>${words.lab.pings}</label>
           <button type="button" class="quiet" aria-pressed=${wire.isPaused} @click=${() => wire.pause(!wire.isPaused)}>
-            ${wire.isPaused ? words.lab.resume : words.lab.pause}${wire.heldCount > 0 ? html` <span class="soft">(${words.lab.held(wire.heldCount)})</span>` : nothing}
+            ${wire.isPaused ? words.lab.resume : words.lab.pause}
+            ${wire.heldCount > 0 ? html`<span class="soft">(${words.lab.held(wire.heldCount)})</span>` : nothing}
           </button>
           <button type="button" class="quiet" @click=${() => wire.clear()}>${words.lab.clear}</button>
           <button type="button" class="icon-button" aria-label=${words.lab.close}
@@ -72,7 +73,8 @@ export class WireDrawer extends SessionElement {
     const time = new Intl.DateTimeFormat(this.language, { timeStyle: 'medium' }).format(entry.at);
     if ('status' in entry) {
       const { status } = entry;
-      return html`<li class="wire-status"><time>${time}</time><span><span class="status-dot" data-status=${status}></span>${this.words.lab.status[status]}</span></li>`;
+      return html`<li class="wire-status"><time>${time}</time>
+        <span><span class="status-dot" data-status=${status}></span>${this.words.lab.status[status]}</span></li>`;
     }
     if ('request' in entry) {
       return html`<li class="wire-status"><time>${time}</time><span>${icons.arrow}${entry.request}</span></li>`;

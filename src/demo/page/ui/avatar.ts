@@ -12,7 +12,8 @@ const SPREAD = 69;
  */
 export function avatar(person: Person, label?: string): TemplateResult {
   return html`<span class="avatar" data-hue=${hueOf(person.id)} role=${label ? 'img' : nothing}
-    aria-label=${label ?? nothing} aria-hidden=${label ? nothing : 'true'} title=${label ?? nothing} data-initials=${initialsOf(person.name)}></span>`;
+    aria-label=${label ?? nothing} aria-hidden=${label ? nothing : 'true'} title=${label ?? nothing}
+    data-initials=${initialsOf(person.name)}></span>`;
 }
 
 /** Of a Chinese name the given name's last character: a family name alone says little. */

@@ -15,7 +15,10 @@ export interface MenuGroup {
 
 const MARGIN = 8;
 
-/** A button that opens a menu. In the top layer: no column that scrolls cuts it off. https://www.w3.org/WAI/ARIA/apg/patterns/menu-button/ */
+/**
+ * A button that opens a menu. In the top layer: no column that scrolls cuts it off.
+ * https://www.w3.org/WAI/ARIA/apg/patterns/menu-button/
+ */
 export class Menu extends LitElement {
   static override readonly properties: PropertyDeclarations = {
     label: {},
