@@ -6,6 +6,7 @@ import type { Inbox } from '../inbox.types.js';
 import { safeUrl } from '../safe-url.js';
 import { Announcer } from './announcer.js';
 import { bellStyles } from './bell.styles.js';
+import { blankStyles } from './blank.styles.js';
 import { Clock } from './clock.js';
 import { bellIcon } from './icons.js';
 import { InboxSource } from './inbox-source.js';
@@ -31,7 +32,7 @@ export type NotificationOpenEvent = CustomEvent<InboxNotification>;
  * @fires notification-open A notification was clicked, other than to open it in another tab.
  */
 export class NotificationBell extends LitElement implements PanelHost {
-  static override readonly styles = [bellStyles, panelStyles, rowStyles];
+  static override readonly styles = [bellStyles, panelStyles, rowStyles, blankStyles];
 
   static override readonly properties: PropertyDeclarations = {
     inbox: { attribute: false },
