@@ -8,36 +8,40 @@ const MAX_DELAY_MS = 60_000;
 export class Backoff {
   /** The limit of the first wait: the server's reconnection time, once it has told one. */
   baseMs = 3_000;
-  private failures = 0;
-  private timer: ReturnType<typeof setTimeout> | undefined;
+  #failures = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(private readonly attempt: () => void) {}
+  readonly #attempt: () => void;
+
+  constructor(attempt: () => void) {
+    this.#attempt = attempt;
+  }
 
   get isWaiting(): boolean {
-    return this.timer !== undefined;
+    return this.#timer !== undefined;
   }
 
   /** It failed: tries again, later than the last time. */
   again(): void {
     const base = Math.max(this.baseMs, 1_000);
-    const limit = Math.max(base, Math.min(MAX_DELAY_MS, base * 2 ** this.failures));
-    this.failures += 1;
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.now(), Math.random() * limit);
+    const limit = Math.max(base, Math.min(MAX_DELAY_MS, base * 2 ** this.#failures));
+    this.#failures += 1;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.now(), Math.random() * limit);
   }
 
   /** Tries without waiting any longer. */
   now(): void {
     this.cancel();
-    this.attempt();
+    this.#attempt();
   }
 
   succeeded(): void {
-    this.failures = 0;
+    this.#failures = 0;
   }
 
   cancel(): void {
-    clearTimeout(this.timer);
-    this.timer = undefined;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 }

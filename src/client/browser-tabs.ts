@@ -37,19 +37,23 @@ export class BrowserTabs<T> {
   /** Whether this tab may have been frozen: then another one may lead by now, and this one hasn't been told yet. */
   isDoubtful = false;
 
-  private channel: BroadcastChannel | undefined;
-  private queueing: AbortController | undefined;
-  private release: (() => void) | undefined;
-  private timer: ReturnType<typeof setInterval> | undefined;
-  private unanswered = 0;
-  private heard = false;
-  private ranAt = Date.now();
+  #channel: BroadcastChannel | undefined;
+  #queueing: AbortController | undefined;
+  #release: (() => void) | undefined;
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #unanswered = 0;
+  #heard = false;
+  #ranAt = Date.now();
   /** By which the browser knows this page. */
-  private clientId: string | undefined;
+  #clientId: string | undefined;
   /** The tabs that the user looks at, each with the time at which it last said so. The last one came to the front last. */
-  private readonly visible = new Map<string, number>();
+  readonly #visible = new Map<string, number>();
 
-  constructor(private readonly options: BrowserTabsOptions<T>) {}
+  readonly #options: BrowserTabsOptions<T>;
+
+  constructor(options: BrowserTabsOptions<T>) {
+    this.#options = options;
+  }
 
   /** Whether this browser can do that, here: not without https, nor outside of a page. */
   static get areSupported(): boolean {
@@ -58,135 +62,135 @@ export class BrowserTabs<T> {
 
   join(): void {
     this.leave();
-    this.channel = new BroadcastChannel(this.options.name);
-    this.channel.onmessage = ({ data }) => this.receive(data);
-    this.timer = setInterval(() => this.tick(), ASK_MS);
-    document.addEventListener('visibilitychange', this.ask);
-    void this.queue();
-    this.ask();
+    this.#channel = new BroadcastChannel(this.#options.name);
+    this.#channel.onmessage = ({ data }) => this.#receive(data);
+    this.#timer = setInterval(() => this.#tick(), ASK_MS);
+    document.addEventListener('visibilitychange', this.#ask);
+    void this.#queue();
+    this.#ask();
   }
 
   leave(): void {
-    document.removeEventListener('visibilitychange', this.ask);
-    clearInterval(this.timer);
-    this.send({ kind: 'bye', tab: this.id });
-    this.channel?.close();
-    this.channel = undefined;
-    this.visible.clear();
-    this.queueing?.abort();
+    document.removeEventListener('visibilitychange', this.#ask);
+    clearInterval(this.#timer);
+    this.#send({ kind: 'bye', tab: this.id });
+    this.#channel?.close();
+    this.#channel = undefined;
+    this.#visible.clear();
+    this.#queueing?.abort();
     this.isLeader = false;
-    this.release?.();
+    this.#release?.();
   }
 
   /** Tells every other tab, in order. */
   post(message: T): void {
-    this.send({ kind: 'message', message });
+    this.#send({ kind: 'message', message });
   }
 
   /** The tab to toast in, as the leader knows it: the one that came to the front last, else the leader itself. */
   toaster(): string {
     if (isVisible()) return this.id;
     const deadline = Date.now() - 2.5 * ASK_MS;
-    for (const [tab, at] of [...this.visible].reverse()) if (at > deadline) return tab;
+    for (const [tab, at] of [...this.#visible].reverse()) if (at > deadline) return tab;
     return this.id;
   }
 
   /** This tab runs; not at all for a while, if the last time is long ago. */
   ran(): void {
     const now = Date.now();
-    this.isDoubtful ||= now - this.ranAt > ASK_MS * MAX_UNANSWERED;
-    this.ranAt = now;
+    this.isDoubtful ||= now - this.#ranAt > ASK_MS * MAX_UNANSWERED;
+    this.#ranAt = now;
   }
 
   /** Asks the browser who leads. */
   async confirm(): Promise<void> {
-    const holder = await this.holder();
-    if (holder !== this.clientId) this.isLeader = false;
+    const holder = await this.#holder();
+    if (holder !== this.#clientId) this.isLeader = false;
     this.isDoubtful = false;
   }
 
-  private readonly ask = (): void => {
-    if (!this.isLeader) this.send({ kind: 'ask', tab: this.id, isVisible: isVisible() });
+  readonly #ask = (): void => {
+    if (!this.isLeader) this.#send({ kind: 'ask', tab: this.id, isVisible: isVisible() });
   };
 
-  private tick(): void {
+  #tick(): void {
     this.ran();
     if (this.isLeader) return;
-    if (this.unanswered >= MAX_UNANSWERED) {
-      this.steal();
+    if (this.#unanswered >= MAX_UNANSWERED) {
+      this.#steal();
       return;
     }
     // Where many tabs are hidden one of them asks for all.
-    if (!this.heard || isVisible()) {
-      this.unanswered += 1;
-      this.ask();
+    if (!this.#heard || isVisible()) {
+      this.#unanswered += 1;
+      this.#ask();
     }
-    this.heard = false;
+    this.#heard = false;
   }
 
-  private receive(message: TabMessage<T>): void {
+  #receive(message: TabMessage<T>): void {
     this.ran();
-    if (message.kind === 'bye') this.visible.delete(message.tab);
-    else if (message.kind === 'ask') this.answer(message.tab, message.isVisible);
+    if (message.kind === 'bye') this.#visible.delete(message.tab);
+    else if (message.kind === 'ask') this.#answer(message.tab, message.isVisible);
     else if (!this.isLeader) {
-      this.unanswered = 0;
-      this.heard = true;
+      this.#unanswered = 0;
+      this.#heard = true;
     }
-    if ('message' in message) this.options.onMessage(message.message);
+    if ('message' in message) this.#options.onMessage(message.message);
   }
 
-  private answer(tab: string, isShown: boolean): void {
+  #answer(tab: string, isShown: boolean): void {
     // One that says so again stays where it is in the order.
-    if (isShown) this.visible.set(tab, Date.now());
-    else this.visible.delete(tab);
-    if (this.isLeader) this.beat();
+    if (isShown) this.#visible.set(tab, Date.now());
+    else this.#visible.delete(tab);
+    if (this.isLeader) this.#beat();
   }
 
-  private beat(): void {
-    this.send({ kind: 'beat', message: this.options.beat() });
+  #beat(): void {
+    this.#send({ kind: 'beat', message: this.#options.beat() });
   }
 
-  private async queue(options: LockOptions = {}): Promise<void> {
-    this.queueing?.abort();
+  async #queue(options: LockOptions = {}): Promise<void> {
+    this.#queueing?.abort();
     const queueing = new AbortController();
-    this.queueing = queueing;
+    this.#queueing = queueing;
     // A lock that is stolen can't be waited for, too.
     const request = options.steal ? options : { signal: queueing.signal };
     try {
-      await navigator.locks.request(this.options.name, request, () => this.lead(queueing.signal));
+      await navigator.locks.request(this.#options.name, request, () => this.#lead(queueing.signal));
     } catch {
       // Stolen, or no longer wanted.
       if (queueing.signal.aborted) return;
       this.isLeader = false;
-      this.options.onFollow();
-      void this.queue();
+      this.#options.onFollow();
+      void this.#queue();
     }
   }
 
-  private async lead(signal: AbortSignal): Promise<void> {
+  async #lead(signal: AbortSignal): Promise<void> {
     if (signal.aborted) return;
-    this.clientId = await this.holder();
+    this.#clientId = await this.#holder();
     if (signal.aborted) return;
     this.isLeader = true;
-    this.options.onLead();
-    this.beat();
+    this.#options.onLead();
+    this.#beat();
     await new Promise<void>((resolve) => {
-      this.release = resolve;
+      this.#release = resolve;
     });
   }
 
-  private async holder(): Promise<string | undefined> {
+  async #holder(): Promise<string | undefined> {
     const { held = [] } = await navigator.locks.query();
-    return held.find(({ name }) => name === this.options.name)?.clientId;
+    return held.find(({ name }) => name === this.#options.name)?.clientId;
   }
 
-  private steal(): void {
-    this.unanswered = 0;
-    void this.queue({ steal: true });
+  #steal(): void {
+    this.#unanswered = 0;
+    void this.#queue({ steal: true });
   }
 
-  private send(message: TabMessage<T>): void {
-    this.channel?.postMessage(message);
+  #send(message: TabMessage<T>): void {
+    this.#channel?.postMessage(message);
   }
 }
 

@@ -36,107 +36,111 @@ export interface EventStreamOptions {
  * token that has expired, and doesn't notice a connection that died without a word: so every connection is a new one.
  */
 export class EventStream {
-  private source: EventSourceLike | undefined;
-  private attempt = 0;
+  #source: EventSourceLike | undefined;
+  #attempt = 0;
   /** A connection that is silent for longer is dead. */
-  private silenceMs = READY_WITHIN_MS;
-  private lastEventAt = 0;
-  private watchdog: ReturnType<typeof setTimeout> | undefined;
-  private readonly backoff = new Backoff(() => void this.connect());
+  #silenceMs = READY_WITHIN_MS;
+  #lastEventAt = 0;
+  #watchdog: ReturnType<typeof setTimeout> | undefined;
+  readonly #backoff = new Backoff(() => void this.#connect());
 
-  constructor(private readonly options: EventStreamOptions) {}
+  readonly #options: EventStreamOptions;
+
+  constructor(options: EventStreamOptions) {
+    this.#options = options;
+  }
 
   /** Connects at once, dropping the connection that there is. */
   open(): void {
-    this.disconnect();
-    this.backoff.now();
+    this.#disconnect();
+    this.#backoff.now();
   }
 
   close(): void {
-    this.disconnect();
-    this.backoff.cancel();
+    this.#disconnect();
+    this.#backoff.cancel();
   }
 
   /** Looks whether the connection is still alive: timers may not have run for a long time. */
   check(): void {
-    if (this.backoff.isWaiting) this.backoff.now();
-    else if (this.source) this.watch();
+    if (this.#backoff.isWaiting) this.#backoff.now();
+    else if (this.#source) this.#watch();
   }
 
-  private async connect(): Promise<void> {
-    this.options.onStatus('connecting');
-    const attempt = ++this.attempt;
+  async #connect(): Promise<void> {
+    this.#options.onStatus('connecting');
+    const attempt = ++this.#attempt;
     try {
-      const url = await this.options.url();
-      if (attempt === this.attempt) this.listen(url);
+      const url = await this.#options.url();
+      if (attempt === this.#attempt) this.#listen(url);
     } catch (error) {
-      if (attempt === this.attempt && this.options.onError(error)) this.backoff.again();
+      if (attempt === this.#attempt && this.#options.onError(error)) this.#backoff.again();
     }
   }
 
-  private listen(url: string): void {
-    const { EventSource, withCredentials } = this.options;
+  #listen(url: string): void {
+    const { EventSource, withCredentials } = this.#options;
     const source = new EventSource(url, { withCredentials });
-    this.source = source;
-    this.silenceMs = READY_WITHIN_MS;
+    this.#source = source;
+    this.#silenceMs = READY_WITHIN_MS;
     for (const event of EVENT_TYPES) {
       source.addEventListener(event, ({ data, lastEventId }) => {
-        if (source === this.source) this.receive({ event, id: lastEventId, data });
+        if (source === this.#source) this.#receive({ event, id: lastEventId, data });
       });
     }
     source.addEventListener('error', () => {
-      if (source === this.source) this.lost();
+      if (source === this.#source) this.#lost();
     });
-    this.lastEventAt = Date.now();
-    this.watch();
+    this.#lastEventAt = Date.now();
+    this.#watch();
   }
 
-  private receive(frame: StreamFrame): void {
+  #receive(frame: StreamFrame): void {
     const data = parse(frame.data);
     if (!data) {
-      this.lost();
+      this.#lost();
       return;
     }
-    this.lastEventAt = Date.now();
+    this.#lastEventAt = Date.now();
     if (frame.event === 'ready') {
       // The server sends a ping every `heartbeatMs`.
-      this.silenceMs = 2.5 * data.heartbeatMs;
-      this.watch();
-      this.backoff.baseMs = data.retryMs;
-      this.backoff.succeeded();
-      this.options.onStatus('live');
+      this.#silenceMs = 2.5 * data.heartbeatMs;
+      this.#watch();
+      this.#backoff.baseMs = data.retryMs;
+      this.#backoff.succeeded();
+      this.#options.onStatus('live');
     }
-    this.options.onFrame(frame, data);
-    if (frame.event === 'close' && this.source) this.lost();
+    this.#options.onFrame(frame, data);
+    if (frame.event === 'close' && this.#source) this.#lost();
   }
 
   /** Comes back with fresh credentials, which tell whether the session goes on. */
-  private lost(): void {
-    this.disconnect();
-    this.options.onStatus('connecting');
-    this.backoff.again();
+  #lost(): void {
+    this.#disconnect();
+    this.#options.onStatus('connecting');
+    this.#backoff.again();
   }
 
   /** @param due when the timer was to call it, if one did. */
-  private watch(due = 0): void {
-    clearTimeout(this.watchdog);
+  #watch(due = 0): void {
+    clearTimeout(this.#watchdog);
     // Not longer than the limit, should the clock have been put back.
-    const left = Math.min(this.silenceMs, this.lastEventAt + this.silenceMs - Date.now());
-    if (left > 0) this.wake(left);
-    else if (due > 0 && Date.now() - due > LATE_MS) this.wake(LATE_MS);
-    else this.lost();
+    const left = Math.min(this.#silenceMs, this.#lastEventAt + this.#silenceMs - Date.now());
+    if (left > 0) this.#wake(left);
+    else if (due > 0 && Date.now() - due > LATE_MS) this.#wake(LATE_MS);
+    else this.#lost();
   }
 
-  private wake(inMs: number): void {
+  #wake(inMs: number): void {
     const due = Date.now() + inMs;
-    this.watchdog = setTimeout(() => this.watch(due), inMs);
+    this.#watchdog = setTimeout(() => this.#watch(due), inMs);
   }
 
-  private disconnect(): void {
-    this.attempt += 1;
-    clearTimeout(this.watchdog);
-    this.source?.close();
-    this.source = undefined;
+  #disconnect(): void {
+    this.#attempt += 1;
+    clearTimeout(this.#watchdog);
+    this.#source?.close();
+    this.#source = undefined;
   }
 }
 

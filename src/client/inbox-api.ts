@@ -15,44 +15,48 @@ export interface InboxApiOptions {
 /** The REST inbox, as docs/wire-format.md has it. Every method throws an {@link InboxError}, and nothing else. */
 export class InboxApi {
   /** Whom the stream tokens are for. */
-  private recipient: string | undefined;
+  #recipient: string | undefined;
 
-  constructor(private readonly options: InboxApiOptions) {}
+  readonly #options: InboxApiOptions;
+
+  constructor(options: InboxApiOptions) {
+    this.#options = options;
+  }
 
   async page(limit: number, before?: number | null): Promise<InboxPage> {
-    return await this.request('GET', `?limit=${limit}${before == null ? '' : `&before=${before}`}`);
+    return await this.#request('GET', `?limit=${limit}${before == null ? '' : `&before=${before}`}`);
   }
 
   async markRead(ids: readonly number[]): Promise<InboxNumbers> {
     let numbers: InboxNumbers | undefined;
     for (let from = 0; from < ids.length; from += MAX_IDS) {
-      numbers = await this.request('POST', '/read', { ids: ids.slice(from, from + MAX_IDS) });
+      numbers = await this.#request('POST', '/read', { ids: ids.slice(from, from + MAX_IDS) });
     }
     return numbers as InboxNumbers;
   }
 
   async markReadUpTo(upTo: number): Promise<InboxNumbers> {
-    return await this.request('POST', '/read', { upTo });
+    return await this.#request('POST', '/read', { upTo });
   }
 
   async markUnread(id: number): Promise<InboxNumbers> {
-    return await this.request('PATCH', `/${id}`, { read: false });
+    return await this.#request('PATCH', `/${id}`, { read: false });
   }
 
   async remove(id: number): Promise<InboxNumbers> {
-    return await this.request('DELETE', `/${id}`);
+    return await this.#request('DELETE', `/${id}`);
   }
 
   /** A token that opens a stream, of the same recipient each time: another tab may have signed in as somebody else. */
   async streamToken(): Promise<string> {
-    const { token } = await this.request<{ token: string }>('POST', '/stream-token');
+    const { token } = await this.#request<{ token: string }>('POST', '/stream-token');
     const recipient = recipientOf(token);
-    this.recipient ??= recipient;
-    if (recipient !== this.recipient) throw new InboxError('signed-out', 'Somebody else has signed in.');
+    this.#recipient ??= recipient;
+    if (recipient !== this.#recipient) throw new InboxError('signed-out', 'Somebody else has signed in.');
     return token;
   }
 
-  private async request<T>(method: string, path: string, body?: object): Promise<T> {
+  async #request<T>(method: string, path: string, body?: object): Promise<T> {
     const abort = new AbortController();
     let timer: ReturnType<typeof setTimeout> | undefined;
     const timeout = new Promise<never>((_, reject) => {
@@ -63,7 +67,7 @@ export class InboxApi {
     });
     try {
       // The application's `token` may hang, too.
-      return await Promise.race([this.send<T>(method, path, body, abort.signal), timeout]);
+      return await Promise.race([this.#send<T>(method, path, body, abort.signal), timeout]);
     } catch (error) {
       if (error instanceof InboxError) throw error;
       throw new InboxError('unreachable', `The server could not be asked: ${error}`, undefined, error);
@@ -72,8 +76,8 @@ export class InboxApi {
     }
   }
 
-  private async send<T>(method: string, path: string, body: object | undefined, signal: AbortSignal): Promise<T> {
-    const { token, url } = this.options;
+  async #send<T>(method: string, path: string, body: object | undefined, signal: AbortSignal): Promise<T> {
+    const { token, url } = this.#options;
     const headers: Record<string, string> = {};
     if (token) {
       const bearer = await token();
@@ -81,7 +85,7 @@ export class InboxApi {
       headers.authorization = `Bearer ${bearer}`;
     }
     if (body) headers['content-type'] = 'application/json';
-    const response = await (this.options.fetch ?? fetch)(url + path, {
+    const response = await (this.#options.fetch ?? fetch)(url + path, {
       method,
       headers,
       body: body && JSON.stringify(body),

@@ -17,288 +17,288 @@ const MAX_MISSED = 1_000;
 
 /** An inbox from when it was opened until it was closed, or the user was signed out. */
 export class InboxSession {
-  private status: InboxStatus = 'connecting';
-  private error: InboxError | null = null;
-  private readonly api: InboxApi;
-  private readonly list = new NotificationList();
-  private readonly stream: SharedStream;
-  private readonly pageSize: number;
+  readonly #events: Emitter<InboxEvents>;
+  readonly #publish: () => void;
+  #status: InboxStatus = 'connecting';
+  #error: InboxError | null = null;
+  readonly #api: InboxApi;
+  readonly #list = new NotificationList();
+  readonly #stream: SharedStream;
+  readonly #pageSize: number;
   /** The last id that was given to this tab; null until it is known where the present begins. */
-  private cursor: number | null = null;
-  private wasLive = false;
+  #cursor: number | null = null;
+  #wasLive = false;
 
-  private mustLoad = true;
-  private loading: Promise<void> | undefined;
-  private readonly reload = new Backoff(() => void this.load());
-  private older: Promise<void> | undefined;
-  private patience: ReturnType<typeof setTimeout> | undefined;
+  #mustLoad = true;
+  #loading: Promise<void> | undefined;
+  readonly #reload = new Backoff(() => void this.#load());
+  #older: Promise<void> | undefined;
+  #patience: ReturnType<typeof setTimeout> | undefined;
   /** Changes go to the server one after the other, so that each answer follows the one before. */
-  private changes: Promise<void> = Promise.resolve();
+  #changes: Promise<void> = Promise.resolve();
 
-  constructor(
-    options: InboxOptions,
-    private readonly events: Emitter<InboxEvents>,
-    private readonly publish: () => void,
-  ) {
+  constructor(options: InboxOptions, events: Emitter<InboxEvents>, publish: () => void) {
+    this.#events = events;
+    this.#publish = publish;
     const url = new URL(options.url, globalThis.location?.href).href.replace(/\/$/, '');
     const EventSource = options.eventSource ?? globalThis.EventSource;
     if (!EventSource) {
       throw new TypeError('There is no EventSource here: pass one as `eventSource`.');
     }
-    this.pageSize = options.pageSize ?? 20;
-    this.api = new InboxApi({ ...options, url });
-    this.stream = new SharedStream({
+    this.#pageSize = options.pageSize ?? 20;
+    this.#api = new InboxApi({ ...options, url });
+    this.#stream = new SharedStream({
       name: options.user === undefined ? undefined : JSON.stringify(['nestjs-crm-notifications', url, options.user]),
       EventSource,
       withCredentials: !options.token,
       url: async () => {
-        if (!this.list.isLoaded) await this.load();
-        if (!this.list.isLoaded) throw this.error;
-        const query = new URLSearchParams({ token: await this.api.streamToken(), lastEventId: String(this.cursor) });
+        if (!this.#list.isLoaded) await this.#load();
+        if (!this.#list.isLoaded) throw this.#error;
+        const query = new URLSearchParams({ token: await this.#api.streamToken(), lastEventId: String(this.#cursor) });
         return `${url}/stream?${query}`;
       },
-      onFrame: (frame, data, toast) => this.receive(frame, data, toast),
-      onStatus: (status) => this.setStatus(status),
-      onError: (error) => this.mayGoOn(error),
-      position: () => ({ cursor: this.cursor, numbers: this.list.newest }),
-      onPosition: (cursor, numbers) => this.catchUp(cursor, numbers),
+      onFrame: (frame, data, toast) => this.#receive(frame, data, toast),
+      onStatus: (status) => this.#setStatus(status),
+      onError: (error) => this.#mayGoOn(error),
+      position: () => ({ cursor: this.#cursor, numbers: this.#list.newest }),
+      onPosition: (cursor, numbers) => this.#catchUp(cursor, numbers),
     });
-    this.stream.open();
-    void this.load();
+    this.#stream.open();
+    void this.#load();
   }
 
   get isOpen(): boolean {
-    return this.status !== 'closed' && this.status !== 'signed-out';
+    return this.#status !== 'closed' && this.#status !== 'signed-out';
   }
 
   state(): InboxState {
     return {
-      status: this.status,
-      items: this.list.shown,
-      unread: this.list.unread,
-      hasMore: this.list.nextBefore !== null,
-      loading: this.older !== undefined || (this.loading !== undefined && !this.list.isLoaded),
-      error: this.error,
+      status: this.#status,
+      items: this.#list.shown,
+      unread: this.#list.unread,
+      hasMore: this.#list.nextBefore !== null,
+      loading: this.#older !== undefined || (this.#loading !== undefined && !this.#list.isLoaded),
+      error: this.#error,
     };
   }
 
   /** Tries at once what waits for its next attempt. */
   check(): void {
-    if (this.reload.isWaiting) this.reload.now();
-    this.stream.check();
+    if (this.#reload.isWaiting) this.#reload.now();
+    this.#stream.check();
   }
 
   end(status: 'closed' | 'signed-out'): void {
     if (!this.isOpen) return;
-    this.status = status;
-    this.stream.close();
-    this.reload.cancel();
-    clearTimeout(this.patience);
-    this.publish();
+    this.#status = status;
+    this.#stream.close();
+    this.#reload.cancel();
+    clearTimeout(this.#patience);
+    this.#publish();
   }
 
   loadMore(): Promise<void> {
-    this.older ??= this.loadOlder().finally(() => {
-      this.older = undefined;
-      this.follow();
+    this.#older ??= this.#loadOlder().finally(() => {
+      this.#older = undefined;
+      this.#follow();
     });
-    this.publish();
-    return quiet(this.older);
+    this.#publish();
+    return quiet(this.#older);
   }
 
   markRead(ids: number | readonly number[] | 'all'): Promise<void> {
     if (ids === 'all') {
-      const { lastId } = this.list.newest;
+      const { lastId } = this.#list.newest;
       if (lastId === 0) return Promise.resolve();
-      return this.change({ readUpTo: lastId }, () => this.api.markReadUpTo(lastId));
+      return this.#change({ readUpTo: lastId }, () => this.#api.markReadUpTo(lastId));
     }
     const read = several(ids);
-    return read.length === 0 ? Promise.resolve() : this.change({ read }, () => this.api.markRead(read));
+    return read.length === 0 ? Promise.resolve() : this.#change({ read }, () => this.#api.markRead(read));
   }
 
   markUnread(ids: number | readonly number[]): Promise<void> {
-    return this.each(ids, (id) => this.change({ unreadIds: [id] }, () => this.api.markUnread(id)));
+    return this.#each(ids, (id) => this.#change({ unreadIds: [id] }, () => this.#api.markUnread(id)));
   }
 
   remove(ids: number | readonly number[]): Promise<void> {
-    return this.each(ids, (id) => this.change({ removed: [id] }, () => this.api.remove(id)));
+    return this.#each(ids, (id) => this.#change({ removed: [id] }, () => this.#api.remove(id)));
   }
 
-  private each(ids: number | readonly number[], change: (id: number) => Promise<void>): Promise<void> {
+  #each(ids: number | readonly number[], change: (id: number) => Promise<void>): Promise<void> {
     return quiet(Promise.all(several(ids).map(change)).then(() => {}));
   }
 
   /** Shows a change at once, and undoes it if the server refuses. */
-  private change(wish: Wish, request: () => Promise<InboxNumbers>): Promise<void> {
+  #change(wish: Wish, request: () => Promise<InboxNumbers>): Promise<void> {
     if (!this.isOpen) return quiet(Promise.reject(new InboxError('closed', 'The inbox is closed.')));
-    this.list.wish(wish);
-    this.publish();
-    const changed = this.changes.then(async () => {
+    this.#list.wish(wish);
+    this.#publish();
+    const changed = this.#changes.then(async () => {
       try {
-        this.list.agreed(wish, await request());
+        this.#list.agreed(wish, await request());
       } catch (error) {
-        this.list.refused(wish);
-        throw this.failed(error);
+        this.#list.refused(wish);
+        throw this.#failed(error);
       } finally {
-        this.follow();
+        this.#follow();
       }
     });
-    this.changes = quiet(changed).catch(() => {});
+    this.#changes = quiet(changed).catch(() => {});
     return changed;
   }
 
   // biome-ignore lint/suspicious/noExplicitAny: JSON
-  private receive(frame: StreamFrame, data: any, toast: boolean): void {
-    this.events.emit('frame', frame);
-    if (frame.event === 'message') this.arrived(data, toast);
-    if (frame.event === 'ready' && isOlder(data, this.list.newest)) this.startOver(data);
-    if (frame.event === 'ready' || frame.event === 'state') this.list.apply(data);
+  #receive(frame: StreamFrame, data: any, toast: boolean): void {
+    this.#events.emit('frame', frame);
+    if (frame.event === 'message') this.#arrived(data, toast);
+    if (frame.event === 'ready' && isOlder(data, this.#list.newest)) this.#startOver(data);
+    if (frame.event === 'ready' || frame.event === 'state') this.#list.apply(data);
     if (frame.event === 'reset') {
-      this.cursor = data.lastId;
-      this.startOver(data);
+      this.#cursor = data.lastId;
+      this.#startOver(data);
     }
-    if (frame.event === 'signal') this.events.emit('signal', data);
-    this.follow();
+    if (frame.event === 'signal') this.#events.emit('signal', data);
+    this.#follow();
   }
 
-  private arrived(notification: InboxNotification, toast: boolean): void {
-    if (this.cursor !== null && notification.id <= this.cursor) return;
-    this.cursor = notification.id;
-    const known = this.list.add(notification);
-    if (known) this.events.emit('notification', known, { toast: toast && !known.read });
+  #arrived(notification: InboxNotification, toast: boolean): void {
+    if (this.#cursor !== null && notification.id <= this.#cursor) return;
+    this.#cursor = notification.id;
+    const known = this.#list.add(notification);
+    if (known) this.#events.emit('notification', known, { toast: toast && !known.read });
   }
 
   /** What is shown may be wrong: the cursor was too far behind, or the database was set back. */
-  private startOver(numbers: InboxNumbers): void {
-    this.list.reset(numbers);
-    this.mustLoad = true;
+  #startOver(numbers: InboxNumbers): void {
+    this.#list.reset(numbers);
+    this.#mustLoad = true;
   }
 
   /** The leader was further than what it told this tab, which was away: as after the way back to a page. */
-  private catchUp(cursor: number | null, numbers?: InboxNumbers): Promise<void> | undefined {
-    if (numbers) this.list.note(numbers);
-    this.follow();
-    const from = this.cursor;
+  #catchUp(cursor: number | null, numbers?: InboxNumbers): Promise<void> | undefined {
+    if (numbers) this.#list.note(numbers);
+    this.#follow();
+    const from = this.#cursor;
     if (from === null || cursor === null || cursor <= from) return undefined;
-    return this.missed(from, cursor).then((missed) => {
-      for (const notification of missed) this.arrived(notification, false);
-      this.cursor = cursor;
-      this.mustLoad = true;
-      this.follow();
+    return this.#missed(from, cursor).then((missed) => {
+      for (const notification of missed) this.#arrived(notification, false);
+      this.#cursor = cursor;
+      this.#mustLoad = true;
+      this.#follow();
     });
   }
 
   /** What arrived after one id, up to another, oldest first; of very much the newest. Never rejects. */
-  private async missed(from: number, upTo: number): Promise<InboxNotification[]> {
+  async #missed(from: number, upTo: number): Promise<InboxNotification[]> {
     const missed: InboxNotification[] = [];
     try {
       for (let before: number | null = upTo + 1; before !== null && before > from + 1 && missed.length < MAX_MISSED; ) {
-        const page: InboxPage = await this.api.page(MAX_PAGE, before);
+        const page: InboxPage = await this.#api.page(MAX_PAGE, before);
         missed.push(...page.items.filter(({ id }) => id > from));
         before = page.nextBefore;
       }
     } catch (error) {
-      this.failed(error);
+      this.#failed(error);
     }
     return missed.reverse();
   }
 
-  private setStatus(status: StreamStatus): void {
-    this.wasLive ||= status === 'live';
-    if (this.isOpen) this.status = status === 'connecting' && this.wasLive ? 'reconnecting' : status;
-    this.publish();
+  #setStatus(status: StreamStatus): void {
+    this.#wasLive ||= status === 'live';
+    if (this.isOpen) this.#status = status === 'connecting' && this.#wasLive ? 'reconnecting' : status;
+    this.#publish();
   }
 
   /** Shows what happened, and loads what it could not follow. */
-  private follow(): void {
-    this.publish();
-    if (!this.isOpen || this.reload.isWaiting) return;
-    if (this.mustLoad || this.list.isStale) void this.load();
-    else if (this.list.isBehind) this.waitForEvent();
+  #follow(): void {
+    this.#publish();
+    if (!this.isOpen || this.#reload.isWaiting) return;
+    if (this.#mustLoad || this.#list.isStale) void this.#load();
+    else if (this.#list.isBehind) this.#waitForEvent();
   }
 
   /** What an answer told, an event should tell in a moment, with the details. */
-  private waitForEvent(): void {
-    this.patience ??= setTimeout(() => {
-      this.patience = undefined;
-      this.mustLoad ||= this.list.isBehind;
-      this.follow();
+  #waitForEvent(): void {
+    this.#patience ??= setTimeout(() => {
+      this.#patience = undefined;
+      this.#mustLoad ||= this.#list.isBehind;
+      this.#follow();
     }, EVENT_WITHIN_MS);
   }
 
   /** Loads the newest notifications until nothing is missing; if that fails, again later. Never rejects. */
-  private load(): Promise<void> {
-    this.reload.cancel();
-    this.loading ??= this.loadNewest().then(
+  #load(): Promise<void> {
+    this.#reload.cancel();
+    this.#loading ??= this.#loadNewest().then(
       () => {
-        this.loading = undefined;
-        this.follow();
+        this.#loading = undefined;
+        this.#follow();
       },
       (error) => {
-        this.loading = undefined;
-        this.mustLoad = true;
-        this.error = this.failed(error);
-        if (this.isOpen) this.reload.again();
-        this.publish();
+        this.#loading = undefined;
+        this.#mustLoad = true;
+        this.#error = this.#failed(error);
+        if (this.isOpen) this.#reload.again();
+        this.#publish();
       },
     );
-    return this.loading;
+    return this.#loading;
   }
 
-  private async loadNewest(): Promise<void> {
-    while (this.isOpen && (this.mustLoad || this.list.isStale)) {
-      this.mustLoad = false;
-      const known = this.list.newest;
-      const page = await this.newestPage();
+  async #loadNewest(): Promise<void> {
+    while (this.isOpen && (this.#mustLoad || this.#list.isStale)) {
+      this.#mustLoad = false;
+      const known = this.#list.newest;
+      const page = await this.#newestPage();
       // Of a time before a reset.
-      if (this.mustLoad) continue;
-      if (isOlder(page, known)) this.list.reset(page);
-      this.list.replace(page);
-      this.cursor ??= page.lastId;
-      this.error = null;
-      this.reload.succeeded();
-      this.publish();
+      if (this.#mustLoad) continue;
+      if (isOlder(page, known)) this.#list.reset(page);
+      this.#list.replace(page);
+      this.#cursor ??= page.lastId;
+      this.#error = null;
+      this.#reload.succeeded();
+      this.#publish();
     }
   }
 
   /** As many as there are now: whoever has scrolled down doesn't lose what they look at. */
-  private async newestPage(): Promise<InboxPage> {
-    const wanted = Math.max(this.list.length, this.pageSize);
-    const first = await this.api.page(Math.min(wanted, MAX_PAGE));
+  async #newestPage(): Promise<InboxPage> {
+    const wanted = Math.max(this.#list.length, this.#pageSize);
+    const first = await this.#api.page(Math.min(wanted, MAX_PAGE));
     const items = [...first.items];
     let { nextBefore } = first;
     while (nextBefore !== null && items.length < wanted) {
-      const page = await this.api.page(Math.min(wanted - items.length, MAX_PAGE), nextBefore);
+      const page = await this.#api.page(Math.min(wanted - items.length, MAX_PAGE), nextBefore);
       items.push(...page.items);
       nextBefore = page.nextBefore;
     }
     return { ...first, items, nextBefore };
   }
 
-  private async loadOlder(): Promise<void> {
-    await this.loading;
-    const before = this.list.nextBefore;
+  async #loadOlder(): Promise<void> {
+    await this.#loading;
+    const before = this.#list.nextBefore;
     if (!this.isOpen || before === null) return;
     try {
-      this.list.append(await this.api.page(this.pageSize, before), before);
-      this.error = null;
+      this.#list.append(await this.#api.page(this.#pageSize, before), before);
+      this.#error = null;
     } catch (error) {
-      this.error = this.failed(error);
+      this.#error = this.#failed(error);
       throw error;
     }
   }
 
-  private failed(error: unknown): InboxError {
+  #failed(error: unknown): InboxError {
     const { code } = error as InboxError;
-    if (this.isOpen) this.events.emit('error', error as InboxError);
+    if (this.isOpen) this.#events.emit('error', error as InboxError);
     if (code === 'signed-out') this.end('signed-out');
     return error as InboxError;
   }
 
   /** Whether there is any point in trying again. */
-  private mayGoOn(error: unknown): boolean {
+  #mayGoOn(error: unknown): boolean {
     const isOver = error instanceof InboxError && error.code === 'signed-out';
-    if (isOver) this.failed(error);
+    if (isOver) this.#failed(error);
     return !isOver;
   }
 }

@@ -29,52 +29,52 @@ export class NotificationList {
   /** Where older ones go on; null at the end. */
   nextBefore: number | null = null;
   /** Newest first, as the server holds them. */
-  private items: Items = [];
+  #items: Items = [];
   /** The revision that the items stand at; -1 before they are loaded. */
-  private revision = -1;
+  #revision = -1;
   /** The id up to which a load has told what there is: what a late event says of those is older. */
-  private loadedUpTo = 0;
-  private numbers = NOTHING;
+  #loadedUpTo = 0;
+  #numbers = NOTHING;
   /** The newest revision that an event told: what led to it was told before, or never will be. */
-  private told = -1;
-  private readonly wishes = new Set<Wish>();
+  #told = -1;
+  readonly #wishes = new Set<Wish>();
 
   get isLoaded(): boolean {
-    return this.revision >= 0;
+    return this.#revision >= 0;
   }
 
   /** Has anything happened that the items don't show, and no event will tell? */
   get isStale(): boolean {
-    return this.revision < this.told;
+    return this.#revision < this.#told;
   }
 
   /** Has anything happened that the items don't show? An answer may be here before the event. */
   get isBehind(): boolean {
-    return this.revision < this.numbers.revision;
+    return this.#revision < this.#numbers.revision;
   }
 
   get length(): number {
-    return this.items.length;
+    return this.#items.length;
   }
 
   /** The newest numbers that any event or answer told. */
   get newest(): InboxNumbers {
-    return this.numbers;
+    return this.#numbers;
   }
 
   /** What to show: with what was wished for. */
   get shown(): Items {
-    let { items } = this;
-    for (const wish of this.wishes) if (!this.holds(wish, this.revision)) items = changed(items, wish);
+    let items = this.#items;
+    for (const wish of this.#wishes) if (!this.#holds(wish, this.#revision)) items = changed(items, wish);
     return items;
   }
 
   /** The badge. Of what was wished for it can only know how it changes those that are loaded. */
   get unread(): number {
-    let { items } = this;
-    let { unread } = this.numbers;
-    for (const wish of this.wishes) {
-      if (this.holds(wish, this.numbers.revision)) continue;
+    let items = this.#items;
+    let { unread } = this.#numbers;
+    for (const wish of this.#wishes) {
+      if (this.#holds(wish, this.#numbers.revision)) continue;
       const after = changed(items, wish);
       unread = wish.readUpTo === undefined ? unread + unreadIn(after) - unreadIn(items) : unreadIn(after);
       items = after;
@@ -88,64 +88,64 @@ export class NotificationList {
    * @returns it as it stands now; undefined if it is gone already.
    */
   add(item: InboxNotification): InboxNotification | undefined {
-    const known = this.items.find(({ id }) => id === item.id);
+    const known = this.#items.find(({ id }) => id === item.id);
     if (known) return known;
-    if (item.id <= this.loadedUpTo) return item.id < (this.items.at(-1)?.id ?? 0) ? item : undefined;
-    const older = this.items.findIndex(({ id }) => id < item.id);
-    const items = [...this.items];
+    if (item.id <= this.#loadedUpTo) return item.id < (this.#items.at(-1)?.id ?? 0) ? item : undefined;
+    const older = this.#items.findIndex(({ id }) => id < item.id);
+    const items = [...this.#items];
     items.splice(older < 0 ? items.length : older, 0, item);
     if (items.length > MAX_ITEMS) {
       items.length = MAX_ITEMS;
       this.nextBefore = items[MAX_ITEMS - 1]?.id ?? null;
     }
-    this.items = items;
+    this.#items = items;
     return item;
   }
 
   /** Takes what a `ready` or `state` event told. */
   apply(event: InboxNumbers & Change): void {
     this.note(event);
-    this.told = Math.max(this.told, event.revision);
-    const follows = event.revision === this.revision + 1 && CHANGES.some((name) => event[name] !== undefined);
+    this.#told = Math.max(this.#told, event.revision);
+    const follows = event.revision === this.#revision + 1 && CHANGES.some((name) => event[name] !== undefined);
     if (!follows) return;
-    this.items = changed(this.items, event);
-    this.revision = event.revision;
-    this.tidy();
+    this.#items = changed(this.#items, event);
+    this.#revision = event.revision;
+    this.#tidy();
   }
 
   /** Takes what a `reset` event told, also if it is behind: the database may have been set back. */
   reset({ lastId, unread, revision }: InboxNumbers): void {
-    this.numbers = { lastId, unread, revision };
-    this.items = this.items.filter(({ id }) => id <= lastId);
-    this.revision = -1;
-    this.told = -1;
-    this.loadedUpTo = 0;
+    this.#numbers = { lastId, unread, revision };
+    this.#items = this.#items.filter(({ id }) => id <= lastId);
+    this.#revision = -1;
+    this.#told = -1;
+    this.#loadedUpTo = 0;
   }
 
   /** Takes the newest part, as it has just been loaded, in place of what it has. */
   replace(page: InboxPage): void {
-    if (page.revision < this.revision) return;
-    const arrived = this.items.filter(({ id }) => id > page.lastId);
-    this.items = [...arrived, ...page.items];
+    if (page.revision < this.#revision) return;
+    const arrived = this.#items.filter(({ id }) => id > page.lastId);
+    this.#items = [...arrived, ...page.items];
     this.nextBefore = page.nextBefore;
-    this.loadedUpTo = page.lastId;
-    this.revision = page.revision;
+    this.#loadedUpTo = page.lastId;
+    this.#revision = page.revision;
     this.note(page);
-    this.tidy();
+    this.#tidy();
   }
 
   /** Takes a page of those before an id. What another revision tells is right, and makes the rest stale. */
   append(page: InboxPage, before: number): void {
     // The end is elsewhere by now.
     if (before !== this.nextBefore) return;
-    this.items = [...this.items, ...page.items];
+    this.#items = [...this.#items, ...page.items];
     this.nextBefore = page.nextBefore;
-    if (page.revision < this.revision) this.revision = page.revision;
+    if (page.revision < this.#revision) this.#revision = page.revision;
     this.note(page);
   }
 
   wish(wish: Wish): void {
-    this.wishes.add(wish);
+    this.#wishes.add(wish);
   }
 
   /**
@@ -155,25 +155,25 @@ export class NotificationList {
   agreed(wish: Wish, numbers: InboxNumbers): void {
     wish.agreedAt = numbers.revision;
     this.note(numbers);
-    this.tidy();
+    this.#tidy();
   }
 
   /** The server has refused: all is as before. */
   refused(wish: Wish): void {
-    this.wishes.delete(wish);
+    this.#wishes.delete(wish);
   }
 
   /** Keeps the newest: ids tell arrivals, the revision tells changes, and neither ever falls. */
   note({ lastId, unread, revision }: InboxNumbers): void {
-    if (lastId + revision > this.numbers.lastId + this.numbers.revision) this.numbers = { lastId, unread, revision };
+    if (lastId + revision > this.#numbers.lastId + this.#numbers.revision) this.#numbers = { lastId, unread, revision };
   }
 
-  private holds({ agreedAt }: Wish, revision: number): boolean {
+  #holds({ agreedAt }: Wish, revision: number): boolean {
     return agreedAt !== undefined && agreedAt <= revision;
   }
 
-  private tidy(): void {
-    for (const wish of this.wishes) if (this.holds(wish, this.revision)) this.wishes.delete(wish);
+  #tidy(): void {
+    for (const wish of this.#wishes) if (this.#holds(wish, this.#revision)) this.#wishes.delete(wish);
   }
 }
 

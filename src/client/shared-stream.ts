@@ -34,121 +34,124 @@ export interface SharedStreamOptions extends Omit<EventStreamOptions, 'onFrame'>
 
 /** The stream of this tab: its own, or what the tab that holds the stream of this browser tells of it. */
 export class SharedStream {
-  private status: StreamStatus = 'connecting';
-  private readonly stream: EventStream;
-  private readonly tabs: BrowserTabs<Relayed> | undefined;
+  #status: StreamStatus = 'connecting';
+  readonly #stream: EventStream;
+  readonly #tabs: BrowserTabs<Relayed> | undefined;
   /** What has come and is not handled yet, in order. */
-  private readonly waiting: (() => Promise<void> | undefined)[] = [];
-  private isHandling = false;
+  readonly #waiting: (() => Promise<void> | undefined)[] = [];
+  #isHandling = false;
   /** Ends the listening to what happens to the page. */
-  private page: AbortController | undefined;
+  #page: AbortController | undefined;
 
-  constructor(private readonly options: SharedStreamOptions) {
-    this.stream = new EventStream({
+  readonly #options: SharedStreamOptions;
+
+  constructor(options: SharedStreamOptions) {
+    this.#options = options;
+    this.#stream = new EventStream({
       ...options,
-      onStatus: (status) => this.setStatus(status),
-      onFrame: (frame, data) => void this.inTurn(true, () => this.relay(frame, data)),
+      onStatus: (status) => this.#setStatus(status),
+      onFrame: (frame, data) => void this.#inTurn(true, () => this.#relay(frame, data)),
     });
     if (options.name === undefined || !BrowserTabs.areSupported) return;
-    this.tabs = new BrowserTabs<Relayed>({
+    this.#tabs = new BrowserTabs<Relayed>({
       name: options.name,
-      onLead: () => this.stream.open(),
-      onFollow: () => this.stream.close(),
+      onLead: () => this.#stream.open(),
+      onFollow: () => this.#stream.close(),
       onMessage: (message) => {
-        if (message !== 'check') void this.inTurn(false, () => this.hear(message));
-        else if (this.isOwn) this.stream.check();
+        if (message !== 'check') void this.#inTurn(false, () => this.#hear(message));
+        else if (this.#isOwn) this.#stream.check();
       },
-      beat: () => ({ status: this.status, position: options.position() }),
+      beat: () => ({ status: this.#status, position: options.position() }),
     });
   }
 
   open(): void {
-    this.listenToPage();
-    this.resume();
+    this.#listenToPage();
+    this.#resume();
   }
 
   close(): void {
-    this.page?.abort();
-    this.suspend();
+    this.#page?.abort();
+    this.#suspend();
   }
 
   /** Tries at once what waits for its next attempt, in whichever tab. */
   check(): void {
-    if (this.isOwn) this.stream.check();
-    else this.tabs?.post('check');
+    if (this.#isOwn) this.#stream.check();
+    else this.#tabs?.post('check');
   }
 
   /** Does this tab hold the stream? */
-  private get isOwn(): boolean {
-    return this.tabs?.isLeader ?? true;
+  get #isOwn(): boolean {
+    return this.#tabs?.isLeader ?? true;
   }
 
-  private resume(): void {
-    if (this.tabs) this.tabs.join();
-    else this.stream.open();
+  #resume(): void {
+    if (this.#tabs) this.#tabs.join();
+    else this.#stream.open();
   }
 
-  private suspend(): void {
-    this.tabs?.leave();
-    this.stream.close();
+  #suspend(): void {
+    this.#tabs?.leave();
+    this.#stream.close();
   }
 
-  private setStatus(status: StreamStatus): void {
-    this.status = status;
-    this.options.onStatus(status);
-    this.tabs?.post({ status, position: this.options.position() });
+  #setStatus(status: StreamStatus): void {
+    this.#status = status;
+    this.#options.onStatus(status);
+    this.#tabs?.post({ status, position: this.#options.position() });
   }
 
   /**
    * Handles what has come, one after the other, and once it is certain whether this tab leads: of what has come while it
    * was frozen, either its own stream's events count or what the new leader has told.
    */
-  private async inTurn(isOwn: boolean, handle: () => Promise<void> | undefined): Promise<void> {
-    const handleIfCurrent = () => (isOwn === this.isOwn ? handle() : undefined);
-    this.tabs?.ran();
-    this.waiting.push(() => (this.tabs?.isDoubtful ? this.tabs.confirm().then(handleIfCurrent) : handleIfCurrent()));
-    if (this.isHandling) return;
-    this.isHandling = true;
-    for (let next = this.waiting.shift(); next; next = this.waiting.shift()) {
+  async #inTurn(isOwn: boolean, handle: () => Promise<void> | undefined): Promise<void> {
+    const handleIfCurrent = () => (isOwn === this.#isOwn ? handle() : undefined);
+    this.#tabs?.ran();
+    this.#waiting.push(() => (this.#tabs?.isDoubtful ? this.#tabs.confirm().then(handleIfCurrent) : handleIfCurrent()));
+    if (this.#isHandling) return;
+    this.#isHandling = true;
+    for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) {
       const under = next();
       if (under) await under;
     }
-    this.isHandling = false;
+    this.#isHandling = false;
   }
 
-  private relay(frame: StreamFrame, data: unknown): undefined {
-    const { tabs } = this;
+  #relay(frame: StreamFrame, data: unknown): undefined {
+    const tabs = this.#tabs;
     const toaster = tabs?.toaster() ?? '';
-    tabs?.post({ frame, after: this.options.position().cursor, toaster });
-    this.options.onFrame(frame, data, tabs ? toaster === tabs.id : isShown());
+    tabs?.post({ frame, after: this.#options.position().cursor, toaster });
+    this.#options.onFrame(frame, data, tabs ? toaster === tabs.id : isShown());
   }
 
-  private hear(message: Exclude<Relayed, 'check'>): Promise<void> | undefined {
+  #hear(message: Exclude<Relayed, 'check'>): Promise<void> | undefined {
     if ('status' in message) {
-      this.status = message.status;
-      this.options.onStatus(message.status);
-      return this.options.onPosition(message.position.cursor, message.position.numbers);
+      this.#status = message.status;
+      this.#options.onStatus(message.status);
+      return this.#options.onPosition(message.position.cursor, message.position.numbers);
     }
     const { frame, toaster } = message;
-    const tell = () => this.options.onFrame(frame, JSON.parse(frame.data), toaster === this.tabs?.id);
-    const missed = this.options.onPosition(message.after);
+    const tell = () => this.#options.onFrame(frame, JSON.parse(frame.data), toaster === this.#tabs?.id);
+    const missed = this.#options.onPosition(message.after);
     if (missed) return missed.then(tell);
     tell();
     return undefined;
   }
 
-  private listenToPage(): void {
+  #listenToPage(): void {
     if (typeof document !== 'object') return;
-    this.page?.abort();
-    this.page = new AbortController();
-    const { signal } = this.page;
+    this.#page?.abort();
+    this.#page = new AbortController();
+    const { signal } = this.#page;
     // The network is another one: what was connected through the old one may never say so.
-    addEventListener('online', () => this.isOwn && this.stream.open(), { signal });
+    addEventListener('online', () => this.#isOwn && this.#stream.open(), { signal });
     // A page that is frozen or kept for the way back must not hold the stream of all.
-    addEventListener('pagehide', () => this.suspend(), { signal });
-    document.addEventListener('freeze', () => this.suspend(), { signal });
-    addEventListener('pageshow', ({ persisted }) => persisted && this.resume(), { signal });
-    document.addEventListener('resume', () => this.resume(), { signal });
+    addEventListener('pagehide', () => this.#suspend(), { signal });
+    document.addEventListener('freeze', () => this.#suspend(), { signal });
+    addEventListener('pageshow', ({ persisted }) => persisted && this.#resume(), { signal });
+    document.addEventListener('resume', () => this.#resume(), { signal });
     document.addEventListener('visibilitychange', () => isShown() && this.check(), { signal });
   }
 }
