@@ -34,8 +34,11 @@ await describeInChromium('the demo in a browser', (browser) => {
     });
     await bob.card('Warehouse scanners').getByRole('img', { name: 'Owner: Bob Fischer' }).waitFor();
 
+    let loads = 0;
+    bob.page.on('load', () => loads++);
     await bob.follow('Warehouse scanners is yours now');
     await bob.heading('Warehouse scanners').waitFor();
+    expect(loads).toBe(0);
     expect(bob.page.url()).toBe(`${demos.first.url}/?user=bob#deal-2`);
     await Promise.all([bob.untilUnread(1), other.untilUnread(1)]);
   });

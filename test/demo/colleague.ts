@@ -34,7 +34,13 @@ export class Colleague {
     const streamToken = (await answerOf(demo, 'POST', '/notifications/stream-token', {}, token)).body.token;
     const source = new EventSource(`${demo}/notifications/stream?token=${streamToken}`);
     const colleague = new Colleague(demo, token, source);
-    await colleague.until(() => colleague.isReady);
+    try {
+      await colleague.until(() => colleague.isReady);
+    } catch (error) {
+      // It would go on trying, and the test's process would never end.
+      source.close();
+      throw error;
+    }
     return colleague;
   }
 
