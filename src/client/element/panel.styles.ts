@@ -54,7 +54,7 @@ export const panelStyles = css`
     unicode-bidi: plaintext;
   }
 
-  header {
+  .header {
     display: flex;
     align-items: center;
     gap: 0.25em;
@@ -63,7 +63,7 @@ export const panelStyles = css`
     border-block-end: 1px solid var(--_border);
   }
 
-  header > .text-button {
+  .header > .text-button {
     margin-inline-start: auto;
   }
 

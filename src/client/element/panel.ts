@@ -34,13 +34,13 @@ export function panel(view: PanelView, actions: PanelActions): TemplateResult {
   const { state, messages, notice, unseen } = view;
   const canMark = Boolean(state?.unread);
   return html`
-    <header part="header">
+    <div class="header" part="header">
       <h2 id="heading" part="heading">${messages.heading}</h2>
       <button type="button" class="text-button" part="mark-all" aria-disabled=${!canMark}
         @click=${canMark ? actions.markAllRead : nothing}>${checkAllIcon}${messages.markAllRead}</button>
       <button type="button" class="icon-button" part="close" aria-label=${messages.close} title=${messages.close}
         @click=${actions.close}>${closeIcon}</button>
-    </header>
+    </div>
     <div class="body">
       ${
         unseen > 0
