@@ -158,13 +158,25 @@ export class BrowserTabs<T> {
     const request = options.steal ? options : { signal: queueing.signal };
     try {
       await navigator.locks.request(this.#options.name, request, () => this.#lead(queueing.signal));
-    } catch {
-      // Stolen, or no longer wanted.
+    } catch (error) {
+      // No longer wanted.
       if (queueing.signal.aborted) return;
+      if ((error as DOMException).name !== 'AbortError') {
+        this.#standAlone();
+        return;
+      }
+      // Stolen.
       this.isLeader = false;
       this.#options.onFollow();
       void this.#queue();
     }
+  }
+
+  /** Locks are denied here: site data is blocked, or the frame is sandboxed. There is nobody to share with. */
+  #standAlone(): void {
+    this.leave();
+    this.isLeader = true;
+    this.#options.onLead();
   }
 
   async #lead(signal: AbortSignal): Promise<void> {
@@ -180,8 +192,8 @@ export class BrowserTabs<T> {
   }
 
   async #holder(): Promise<string | undefined> {
-    const { held = [] } = await navigator.locks.query();
-    return held.find(({ name }) => name === this.#options.name)?.clientId;
+    const { held } = await navigator.locks.query().catch(() => ({ held: [] }));
+    return held?.find(({ name }) => name === this.#options.name)?.clientId;
   }
 
   #steal(): void {

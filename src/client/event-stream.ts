@@ -104,9 +104,9 @@ export class EventStream {
     this.#lastEventAt = Date.now();
     if (frame.event === 'ready') {
       // The server sends a ping every `heartbeatMs`.
-      this.#silenceMs = 2.5 * data.heartbeatMs;
+      this.#silenceMs = 2.5 * (data.heartbeatMs ?? 20_000);
       this.#watch();
-      this.#backoff.baseMs = data.retryMs;
+      this.#backoff.baseMs = data.retryMs ?? 3_000;
       this.#backoff.succeeded();
       this.#options.onStatus('live');
     }
@@ -124,8 +124,9 @@ export class EventStream {
   /** @param due when the timer was to call it, if one did. */
   #watch(due = 0): void {
     clearTimeout(this.#watchdog);
-    // Not longer than the limit, should the clock have been put back.
-    const left = Math.min(this.#silenceMs, this.#lastEventAt + this.#silenceMs - Date.now());
+    // Not longer than the limit, and once, should the clock have been put back.
+    this.#lastEventAt = Math.min(this.#lastEventAt, Date.now());
+    const left = this.#lastEventAt + this.#silenceMs - Date.now();
     if (left > 0) this.#wake(left);
     else if (due > 0 && Date.now() - due > LATE_MS) this.#wake(LATE_MS);
     else this.#lost();

@@ -18,6 +18,8 @@ export class InboxApi {
   #recipient: string | undefined;
 
   readonly #options: InboxApiOptions;
+  /** What is under way and changes nothing. */
+  readonly #questions = new Set<AbortController>();
 
   constructor(options: InboxApiOptions) {
     this.#options = options;
@@ -56,8 +58,14 @@ export class InboxApi {
     return token;
   }
 
+  /** Gives up what is under way, but for changes. */
+  close(): void {
+    for (const question of this.#questions) question.abort();
+  }
+
   async #request<T>(method: string, path: string, body?: object): Promise<T> {
     const abort = new AbortController();
+    if (!body && method !== 'DELETE') this.#questions.add(abort);
     let timer: ReturnType<typeof setTimeout> | undefined;
     const timeout = new Promise<never>((_, reject) => {
       timer = setTimeout(() => {
@@ -72,6 +80,7 @@ export class InboxApi {
       if (error instanceof InboxError) throw error;
       throw new InboxError('unreachable', `The server could not be asked: ${error}`, undefined, error);
     } finally {
+      this.#questions.delete(abort);
       clearTimeout(timer);
     }
   }
@@ -81,7 +90,7 @@ export class InboxApi {
     const headers: Record<string, string> = {};
     if (token) {
       const bearer = await token();
-      if (!bearer) throw new InboxError('signed-out', 'There is no token: nobody is signed in.');
+      if (!bearer) throw new InboxError('signed-out', 'There is no token.');
       headers.authorization = `Bearer ${bearer}`;
     }
     if (body) headers['content-type'] = 'application/json';
@@ -96,7 +105,7 @@ export class InboxApi {
     });
     if (response.ok) return (await response.json()) as T;
     const { status } = response;
-    if (status === 401) throw new InboxError('signed-out', 'The server knows nobody by these credentials.', status);
+    if (status === 401) throw new InboxError('signed-out', 'Nobody is signed in.', status);
     const { message } = (await response.json().catch(() => ({}))) as { message?: unknown };
     throw new InboxError('refused', `The server answered ${status}: ${message ?? response.statusText}`, status);
   }

@@ -4,8 +4,9 @@ import type { Emitter } from './emitter.js';
 import type { InboxOptions } from './inbox.js';
 import type { InboxEvents, InboxState, InboxStatus, StreamFrame } from './inbox.types.js';
 import { InboxApi } from './inbox-api.js';
+import { InboxChanges, quiet } from './inbox-changes.js';
 import { InboxError } from './inbox-error.js';
-import { NotificationList, type Wish } from './notification-list.js';
+import { NotificationList } from './notification-list.js';
 import { SharedStream, type StreamStatus } from './shared-stream.js';
 
 /** The most that one request may ask for. */
@@ -15,8 +16,12 @@ const EVENT_WITHIN_MS = 1_000;
 /** The most that is made up for one by one, as with the server's `maxReplay`. */
 const MAX_MISSED = 1_000;
 
+/** Between two attempts to make up for what was missed. */
+const MISSED_AGAIN_MS = 3_000;
+
 /** An inbox from when it was opened until it was closed, or the user was signed out. */
 export class InboxSession {
+  readonly changes: InboxChanges;
   readonly #events: Emitter<InboxEvents>;
   readonly #publish: () => void;
   #status: InboxStatus = 'connecting';
@@ -34,19 +39,28 @@ export class InboxSession {
   readonly #reload = new Backoff(() => void this.#load());
   #older: Promise<void> | undefined;
   #patience: ReturnType<typeof setTimeout> | undefined;
-  /** Changes go to the server one after the other, so that each answer follows the one before. */
-  #changes: Promise<void> = Promise.resolve();
 
   constructor(options: InboxOptions, events: Emitter<InboxEvents>, publish: () => void) {
     this.#events = events;
     this.#publish = publish;
-    const url = new URL(options.url, globalThis.location?.href).href.replace(/\/$/, '');
+    const url = new URL(options.url, globalThis.document?.baseURI ?? globalThis.location?.href).href.replace(/\/$/, '');
     const EventSource = options.eventSource ?? globalThis.EventSource;
     if (!EventSource) {
       throw new TypeError('There is no EventSource here: pass one as `eventSource`.');
     }
     this.#pageSize = options.pageSize ?? 20;
     this.#api = new InboxApi({ ...options, url });
+    this.changes = new InboxChanges({
+      api: this.#api,
+      list: this.#list,
+      isOpen: () => this.isOpen,
+      loaded: async () => {
+        await this.#load();
+        if (this.isOpen && !this.#list.isLoaded) throw this.#error;
+      },
+      onChange: () => this.#follow(),
+      onError: (error) => this.#failed(error),
+    });
     this.#stream = new SharedStream({
       name: options.user === undefined ? undefined : JSON.stringify(['nestjs-crm-notifications', url, options.user]),
       EventSource,
@@ -61,6 +75,7 @@ export class InboxSession {
       onStatus: (status) => this.#setStatus(status),
       onError: (error) => this.#mayGoOn(error),
       position: () => ({ cursor: this.#cursor, numbers: this.#list.newest }),
+      onWake: () => this.#retry(),
       onPosition: (cursor, numbers) => this.#catchUp(cursor, numbers),
     });
     this.#stream.open();
@@ -74,7 +89,7 @@ export class InboxSession {
   state(): InboxState {
     return {
       status: this.#status,
-      items: this.#list.shown,
+      items: Object.freeze(this.#list.shown),
       unread: this.#list.unread,
       hasMore: this.#list.nextBefore !== null,
       loading: this.#older !== undefined || (this.#loading !== undefined && !this.#list.isLoaded),
@@ -84,8 +99,12 @@ export class InboxSession {
 
   /** Tries at once what waits for its next attempt. */
   check(): void {
-    if (this.#reload.isWaiting) this.#reload.now();
+    this.#retry();
     this.#stream.check();
+  }
+
+  #retry(): void {
+    if (this.#reload.isWaiting) this.#reload.now();
   }
 
   end(status: 'closed' | 'signed-out'): void {
@@ -94,6 +113,7 @@ export class InboxSession {
     this.#stream.close();
     this.#reload.cancel();
     clearTimeout(this.#patience);
+    this.#api.close();
     this.#publish();
   }
 
@@ -106,49 +126,10 @@ export class InboxSession {
     return quiet(this.#older);
   }
 
-  markRead(ids: number | readonly number[] | 'all'): Promise<void> {
-    if (ids === 'all') {
-      const { lastId } = this.#list.newest;
-      if (lastId === 0) return Promise.resolve();
-      return this.#change({ readUpTo: lastId }, () => this.#api.markReadUpTo(lastId));
-    }
-    const read = several(ids);
-    return read.length === 0 ? Promise.resolve() : this.#change({ read }, () => this.#api.markRead(read));
-  }
-
-  markUnread(ids: number | readonly number[]): Promise<void> {
-    return this.#each(ids, (id) => this.#change({ unreadIds: [id] }, () => this.#api.markUnread(id)));
-  }
-
-  remove(ids: number | readonly number[]): Promise<void> {
-    return this.#each(ids, (id) => this.#change({ removed: [id] }, () => this.#api.remove(id)));
-  }
-
-  #each(ids: number | readonly number[], change: (id: number) => Promise<void>): Promise<void> {
-    return quiet(Promise.all(several(ids).map(change)).then(() => {}));
-  }
-
-  /** Shows a change at once, and undoes it if the server refuses. */
-  #change(wish: Wish, request: () => Promise<InboxNumbers>): Promise<void> {
-    if (!this.isOpen) return quiet(Promise.reject(new InboxError('closed', 'The inbox is closed.')));
-    this.#list.wish(wish);
-    this.#publish();
-    const changed = this.#changes.then(async () => {
-      try {
-        this.#list.agreed(wish, await request());
-      } catch (error) {
-        this.#list.refused(wish);
-        throw this.#failed(error);
-      } finally {
-        this.#follow();
-      }
-    });
-    this.#changes = quiet(changed).catch(() => {});
-    return changed;
-  }
-
   // biome-ignore lint/suspicious/noExplicitAny: JSON
   #receive(frame: StreamFrame, data: any, toast: boolean): void {
+    // What waited for its turn until after close().
+    if (!this.isOpen) return;
     this.#events.emit('frame', frame);
     if (frame.event === 'message') this.#arrived(data, toast);
     if (frame.event === 'ready' && isOlder(data, this.#list.newest)) this.#startOver(data);
@@ -181,6 +162,7 @@ export class InboxSession {
     const from = this.#cursor;
     if (from === null || cursor === null || cursor <= from) return undefined;
     return this.#missed(from, cursor).then((missed) => {
+      if (!this.isOpen) return;
       for (const notification of missed) this.#arrived(notification, false);
       this.#cursor = cursor;
       this.#mustLoad = true;
@@ -188,17 +170,20 @@ export class InboxSession {
     });
   }
 
-  /** What arrived after one id, up to another, oldest first; of very much the newest. Never rejects. */
+  /** What arrived after one id, up to another, oldest first; of very much the newest. Tries until the server answers. */
   async #missed(from: number, upTo: number): Promise<InboxNotification[]> {
     const missed: InboxNotification[] = [];
-    try {
-      for (let before: number | null = upTo + 1; before !== null && before > from + 1 && missed.length < MAX_MISSED; ) {
+    let before: number | null = upTo + 1;
+    while (this.isOpen && before !== null && before > from + 1 && missed.length < MAX_MISSED) {
+      try {
         const page: InboxPage = await this.#api.page(MAX_PAGE, before);
         missed.push(...page.items.filter(({ id }) => id > from));
         before = page.nextBefore;
+      } catch (error) {
+        const { status = 500 } = this.#failed(error);
+        if (status < 500) break;
+        await new Promise((resolve) => setTimeout(resolve, MISSED_AGAIN_MS));
       }
-    } catch (error) {
-      this.#failed(error);
     }
     return missed.reverse();
   }
@@ -249,10 +234,17 @@ export class InboxSession {
     while (this.isOpen && (this.#mustLoad || this.#list.isStale)) {
       this.#mustLoad = false;
       const known = this.#list.newest;
+      const end = this.#list.nextBefore;
       const page = await this.#newestPage();
+      // What is shown reaches further by now: loadMore() has been there.
+      this.#mustLoad ||= this.#list.nextBefore !== end;
       // Of a time before a reset.
       if (this.#mustLoad) continue;
-      if (isOlder(page, known)) this.#list.reset(page);
+      if (isOlder(page, known)) {
+        // The database was set back, or the cookies are somebody else's by now.
+        await this.#api.streamToken();
+        this.#list.reset(page);
+      }
       this.#list.replace(page);
       this.#cursor ??= page.lastId;
       this.#error = null;
@@ -290,8 +282,10 @@ export class InboxSession {
 
   #failed(error: unknown): InboxError {
     const { code } = error as InboxError;
-    if (this.isOpen) this.#events.emit('error', error as InboxError);
+    const wasOpen = this.isOpen;
+    // First, so that a listener can open() again.
     if (code === 'signed-out') this.end('signed-out');
+    if (wasOpen) this.#events.emit('error', error as InboxError);
     return error as InboxError;
   }
 
@@ -305,15 +299,5 @@ export class InboxSession {
 
 /** What was asked later, and yet tells less, comes from a database that has lost commits. */
 function isOlder(numbers: InboxNumbers, known: InboxNumbers): boolean {
-  return numbers.lastId + numbers.revision < known.lastId + known.revision;
-}
-
-function several(ids: number | readonly number[]): readonly number[] {
-  return typeof ids === 'number' ? [ids] : [...new Set(ids)];
-}
-
-/** Whoever doesn't await it has `on('error')`: nothing is reported as unhandled. */
-function quiet<T>(promise: Promise<T>): Promise<T> {
-  promise.catch(() => {});
-  return promise;
+  return numbers.lastId < known.lastId || numbers.revision < known.revision;
 }

@@ -82,9 +82,9 @@ export function createInbox(options: InboxOptions): Inbox {
     },
     on: (event, listener) => events.on(event, listener as never),
     loadMore: () => session.loadMore(),
-    markRead: (ids) => session.markRead(ids),
-    markUnread: (ids) => session.markUnread(ids),
-    remove: (ids) => session.remove(ids),
+    markRead: (ids) => session.changes.markRead(ids),
+    markUnread: (ids) => session.changes.markUnread(ids),
+    remove: (ids) => session.changes.remove(ids),
     open,
     close: () => session.end('closed'),
   };

@@ -28,6 +28,8 @@ export interface SharedStreamOptions extends Omit<EventStreamOptions, 'onFrame'>
   // biome-ignore lint/suspicious/noExplicitAny: JSON
   onFrame(frame: StreamFrame, data: any, toast: boolean): void;
   position(): Position;
+  /** The network is back, or the user is: nothing should wait any longer. */
+  onWake(): void;
   /** The leader was there. @returns a promise while what was missed is made up for: what follows waits for that. */
   onPosition(cursor: number | null, numbers?: InboxNumbers): Promise<void> | undefined;
 }
@@ -113,8 +115,15 @@ export class SharedStream {
     if (this.#isHandling) return;
     this.#isHandling = true;
     for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) {
-      const under = next();
-      if (under) await under;
+      try {
+        const under = next();
+        if (under) await under;
+      } catch (error) {
+        // Such as what a page with another version of the library tells: it must not stop what follows.
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
     }
     this.#isHandling = false;
   }
@@ -140,6 +149,11 @@ export class SharedStream {
     return undefined;
   }
 
+  #wake(): void {
+    this.#options.onWake();
+    this.check();
+  }
+
   #listenToPage(): void {
     if (typeof document !== 'object') return;
     this.#page?.abort();
@@ -147,12 +161,13 @@ export class SharedStream {
     const { signal } = this.#page;
     // The network is another one: what was connected through the old one may never say so.
     addEventListener('online', () => this.#isOwn && this.#stream.open(), { signal });
+    addEventListener('online', () => this.#options.onWake(), { signal });
     // A page that is frozen or kept for the way back must not hold the stream of all.
     addEventListener('pagehide', () => this.#suspend(), { signal });
     document.addEventListener('freeze', () => this.#suspend(), { signal });
     addEventListener('pageshow', ({ persisted }) => persisted && this.#resume(), { signal });
     document.addEventListener('resume', () => this.#resume(), { signal });
-    document.addEventListener('visibilitychange', () => isShown() && this.check(), { signal });
+    document.addEventListener('visibilitychange', () => isShown() && this.#wake(), { signal });
   }
 }
 

@@ -56,7 +56,7 @@ export class InboxSource implements ReactiveController {
 
   private ownInbox(): Inbox | null {
     const { url, user, token } = this.host;
-    if (url === null) return null;
+    if (!url) return null;
     const key = JSON.stringify([url, user, Boolean(token)]);
     if (this.own?.key !== key) {
       this.closeOwn();
