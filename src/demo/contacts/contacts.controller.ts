@@ -38,7 +38,7 @@ export class ContactsController {
   /** How many there are, and the newest of them, or of one company. */
   @Get()
   async list(@Query('company') company: unknown): Promise<{ total: number; items: Contact[] }> {
-    if (company !== undefined && typeof company !== 'string') {
+    if (company !== undefined && (typeof company !== 'string' || company.includes('\0'))) {
       throw new BadRequestException('"company" must be the name of one company.');
     }
     const [items, total] = await this.dataSource

@@ -36,6 +36,7 @@ export class App extends LitElement {
 
   override connectedCallback(): void {
     super.connectedCallback();
+    addEventListener('popstate', this.returned);
     addEventListener('hashchange', this.look);
     addEventListener('pagehide', this.lookAway);
     // Back from the cache of the browser.
@@ -92,6 +93,14 @@ export class App extends LitElement {
     // Who was logged out against their will comes back to where they were.
     history.replaceState(null, '', problem ? `/${location.hash}` : '/');
   }
+
+  /** The way back may lead to an address of who was logged in before. Browsers don't tell of its hash then. */
+  private readonly returned = (): void => {
+    const { user } = this.session ?? {};
+    if (!user || new URLSearchParams(location.search).get('user') === user) return;
+    history.replaceState(null, '', `/?user=${encodeURIComponent(user)}${location.hash}`);
+    dispatchEvent(new Event('hashchange'));
+  };
 
   /** Others see which deal this window shows. */
   private readonly look = (): void => {

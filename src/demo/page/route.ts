@@ -18,6 +18,11 @@ export function linkTo(hash: string): string {
   return `/${location.search}${hash}`;
 }
 
+/** A link of the CRM as it is to be opened in another tab: by who is logged in here. */
+export function inThisLogin(url: string | null): string | null {
+  return url?.startsWith('/#') ? linkTo(url.slice(1)) : url;
+}
+
 /** Follows a link without leaving the page. @returns false for one that leads elsewhere. */
 export function follow(url: string | null): boolean {
   if (url === null) return false;

@@ -1,4 +1,5 @@
 import { html, LitElement, type PropertyDeclarations, type TemplateResult } from 'lit';
+import { keyed } from 'lit/directives/keyed.js';
 import type { Person } from './crm.types.js';
 import type { Preferences } from './preferences.js';
 import { Api } from './session/api.js';
@@ -63,7 +64,7 @@ export class SideBySide extends LitElement {
           ${known.map(({ id, name }) => html`<option value=${id} ?selected=${id === user}>${name}</option>`)}
         </select>
       </label>
-      <iframe src="/?user=${encodeURIComponent(user)}" title=${sideBySide.frame(name)}></iframe>
+      ${keyed(user, html`<iframe src="/?user=${encodeURIComponent(user)}" title=${sideBySide.frame(name)}></iframe>`)}
     </section>`;
   }
 

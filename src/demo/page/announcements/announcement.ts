@@ -1,8 +1,18 @@
-import { html, type TemplateResult } from 'lit';
+import { html, nothing, type PropertyDeclarations, type TemplateResult } from 'lit';
 import { SessionElement } from '../ui/session-element.js';
+import { reasonOf } from '../words/reason.js';
 
 /** Asks what everybody should know. */
 export class Announcement extends SessionElement {
+  static override readonly properties: PropertyDeclarations = { problem: { state: true } };
+
+  declare private problem: string;
+
+  constructor() {
+    super();
+    this.problem = '';
+  }
+
   open(): void {
     this.querySelector('dialog')?.showModal();
   }
@@ -18,6 +28,7 @@ export class Announcement extends SessionElement {
         <label>${announcement.text}
           <input name="title" required maxlength="300" autocomplete="off" autofocus placeholder=${announcement.example}>
         </label>
+        ${this.problem ? html`<p class="problem" role="alert">${this.problem}</p>` : nothing}
         <div class="dialog-actions">
           <button type="button" class="quiet" @click=${this.close}>${app.cancel}</button>
           <button type="submit">${announcement.send}</button>
@@ -40,8 +51,17 @@ export class Announcement extends SessionElement {
     const form = event.currentTarget as HTMLFormElement;
     const title = String(new FormData(form).get('title')).trim();
     if (!title) return;
-    await this.session.attempt(() => this.session.announce(title));
-    form.reset();
-    this.close();
+    const send = form.querySelector<HTMLButtonElement>('[type=submit]') as HTMLButtonElement;
+    send.disabled = true;
+    this.problem = '';
+    try {
+      await this.session.announce(title);
+      form.reset();
+      this.close();
+    } catch (error) {
+      this.problem = reasonOf(error, this.words);
+    } finally {
+      send.disabled = false;
+    }
   }
 }

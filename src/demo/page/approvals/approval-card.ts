@@ -65,7 +65,8 @@ export class ApprovalCard extends SessionElement {
     this.isBusy = true;
     await this.session.decide(this.approval, verb, note);
     this.isBusy = false;
-    // Its form is gone.
-    this.querySelector<HTMLElement>('.approval')?.focus();
+    // Its form is gone, and perhaps it is in another list now.
+    await new Promise(requestAnimationFrame);
+    document.getElementById(`approval-${this.approval.id}`)?.focus();
   }
 }

@@ -37,7 +37,7 @@ export class ContactsView extends SessionElement {
       <p class="soft">${words.contacts.importHint}</p>
       <div class="form-actions">
         <button type="button" ?disabled=${isBusy}
-          @click=${() => this.session.attempt(() => contactImport.startSample())}>${words.contacts.sample}</button>
+          @click=${() => this.session.attemptAnew(() => contactImport.startSample())}>${words.contacts.sample}</button>
         <label class="file-button" ?data-disabled=${isBusy}>${icons.upload}${words.contacts.file}
           <input type="file" class="visually-hidden" accept=".csv,text/csv" ?disabled=${isBusy} @change=${this.onFile}>
         </label>
@@ -56,7 +56,7 @@ export class ContactsView extends SessionElement {
   private async onFile(event: Event): Promise<void> {
     const input = event.currentTarget as HTMLInputElement;
     const [file] = input.files ?? [];
-    if (file) await this.session.attempt(() => this.session.contactImport.startFile(file));
+    if (file) await this.session.attemptAnew(() => this.session.contactImport.startFile(file));
     // The same file again is a change, too.
     input.value = '';
   }

@@ -109,7 +109,8 @@ export class DealPanel extends SessionElement {
   }
 
   private readonly onKey = (event: KeyboardEvent): void => {
-    const isTaken = event.defaultPrevented || document.querySelector('dialog[open], :popover-open') !== null;
+    const isTaken =
+      event.defaultPrevented || event.isComposing || document.querySelector('dialog[open], :popover-open') !== null;
     if (event.key === 'Escape' && !isTaken) location.hash = '#deals';
   };
 }

@@ -94,7 +94,7 @@ export class Discount extends SessionElement {
     this.isAsking = false;
     this.problem = '';
     await this.updateComplete;
-    this.querySelector<HTMLElement>('.secondary')?.focus();
+    (this.querySelector<HTMLElement>('.secondary') ?? this.querySelector<HTMLElement>('.approval'))?.focus();
   }
 
   private async onSubmit(event: SubmitEvent): Promise<void> {

@@ -5,6 +5,7 @@ import { SessionElement } from '../ui/session-element.js';
 import { reasonOf } from '../words/reason.js';
 
 const SECOND_MS = 1_000;
+const YEAR_MS = 365 * 24 * 3_600_000;
 const HOUR_MS = 3_600_000;
 /** The longest that a timer can wait for. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
@@ -40,6 +41,7 @@ export class FollowUp extends SessionElement {
     if (!changed.has('deal') || changed.get('deal')?.id === this.deal.id) return;
     this.reminders = [];
     this.isChoosing = false;
+    this.problem = '';
     void this.load();
   }
 
@@ -69,7 +71,7 @@ export class FollowUp extends SessionElement {
     const { reminder } = this.words;
     return html`<form class="stack" @submit=${this.onSubmit}>
       <label>${reminder.at}
-        <input name="at" type="datetime-local" required min=${localTime(new Date())} .value=${localTime(tomorrowAtNine())}>
+        <input name="at" type="datetime-local" required min=${localTime(new Date())} max=${localTime(new Date(Date.now() + YEAR_MS))} .value=${localTime(tomorrowAtNine())}>
       </label>
       <label>${reminder.note}<input name="note" maxlength="500" autocomplete="off"></label>
       <div class="form-actions"><button type="submit">${reminder.set}</button></div>

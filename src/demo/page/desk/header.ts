@@ -1,7 +1,7 @@
 import { html, nothing, type PropertyDeclarations, type TemplateResult } from 'lit';
 import type { NotificationOpenEvent } from '../../../client/element/index.js';
 import type { Announcement } from '../announcements/announcement.js';
-import { follow, linkTo, readRoute } from '../route.js';
+import { follow, inThisLogin, linkTo, readRoute } from '../route.js';
 import { avatar } from '../ui/avatar.js';
 import { icons } from '../ui/icons.js';
 import type { MenuGroup, MenuItem } from '../ui/menu.js';
@@ -52,7 +52,8 @@ export class Header extends SessionElement {
         <button type="button" class="icon-button" aria-label=${words.app.announce} title=${words.app.announce}
           @click=${() => this.querySelector<Announcement>('crm-announcement')?.open()}>${icons.announce}</button>
         <notification-bell .inbox=${session.inbox} .locale=${this.language}
-          @notification-open=${this.onOpen}></notification-bell>
+          @notification-open=${this.onOpen} @click=${stayLoggedIn} @auxclick=${stayLoggedIn}
+          @contextmenu=${stayLoggedIn}></notification-bell>
         <crm-menu .label=${words.app.account(session.person(session.user).name)} .groups=${this.menu()}
           .face=${avatar(session.person(session.user))} .look=${'avatar-button'}></crm-menu>
       </div>
@@ -108,7 +109,10 @@ export class Header extends SessionElement {
                 {
                   label: app.sideBySide,
                   icon: icons.columns,
-                  run: () => location.assign(`/side-by-side?left=${encodeURIComponent(this.session.user)}&right=bob`),
+                  run: () =>
+                    location.assign(
+                      `/side-by-side?left=${encodeURIComponent(this.session.user)}&right=${this.session.user === 'bob' ? 'alice' : 'bob'}`,
+                    ),
                 },
               ]
             : []),
@@ -127,4 +131,10 @@ export class Header extends SessionElement {
   private onOpen(event: NotificationOpenEvent): void {
     if (follow(event.detail.url)) event.preventDefault();
   }
+}
+
+/** Before the browser opens a link of the bell in another tab, which knows nobody. */
+function stayLoggedIn(event: Event): void {
+  const link = event.composedPath().find((node) => node instanceof HTMLAnchorElement);
+  if (link) link.href = inThisLogin(link.getAttribute('href')) ?? link.href;
 }

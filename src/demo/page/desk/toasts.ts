@@ -1,7 +1,7 @@
 import { html, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
 import type { InboxNotification } from '../../../client/index.js';
-import { follow, safeLink } from '../route.js';
+import { follow, inThisLogin, safeLink } from '../route.js';
 import { icons } from '../ui/icons.js';
 import { SessionElement } from '../ui/session-element.js';
 
@@ -34,7 +34,7 @@ export class Toasts extends SessionElement {
       @focusin=${() => toasts.hold(id)} @focusout=${() => toasts.resume(id)}>
       <span class="toast-icon" data-noun=${noun}>${ICONS[noun] ?? icons.announce}</span>
       <div class="toast-text">
-        <a href=${safeLink(item.url) ?? '#'} dir="auto" @click=${(event: MouseEvent) => this.open(item, event)}>${title}</a>
+        <a href=${inThisLogin(safeLink(item.url)) ?? '#'} dir="auto" @click=${(event: MouseEvent) => this.open(item, event)}>${title}</a>
         ${body ? html`<p dir="auto">${body}</p>` : ''}
       </div>
       <button type="button" class="icon-button" aria-label=${this.words.toasts.dismiss(title)}

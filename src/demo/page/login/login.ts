@@ -70,9 +70,13 @@ export class Login extends LitElement {
           <button type="submit" ?disabled=${this.isBusy}>${login.enter}</button>
         </form>
       </div>
-      <a class="side-by-side-link" href="/side-by-side?left=alice&right=bob">
-        ${icons.columns}<span><strong>${login.sideBySide}</strong><small>${login.sideBySideHint}</small></span>
-      </a>
+      ${
+        window.top === window
+          ? html`<a class="side-by-side-link" href="/side-by-side?left=alice&right=bob">
+              ${icons.columns}<span><strong>${login.sideBySide}</strong><small>${login.sideBySideHint}</small></span>
+            </a>`
+          : nothing
+      }
     </main>`;
   }
 

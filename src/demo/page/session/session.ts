@@ -134,6 +134,12 @@ export class Session {
     return await this.api.get(`/contacts?company=${encodeURIComponent(company)}`);
   }
 
+  /** The same for what the user has just asked for: what went wrong before is over. */
+  async attemptAnew(action: () => Promise<unknown>): Promise<void> {
+    this.forgive();
+    await this.attempt(action);
+  }
+
   /** Says what went wrong, if anything does. */
   async attempt(action: () => Promise<unknown>): Promise<void> {
     try {
@@ -174,19 +180,19 @@ export class Session {
     this.inbox.subscribe(({ status }) => {
       const before = last;
       last = status;
-      if (status !== before) this.statusChanged(before, status);
+      if (status !== before) this.statusChanged(status);
       this.changes.tell();
     });
   }
 
-  private statusChanged(before: InboxStatus, now: InboxStatus): void {
+  private statusChanged(now: InboxStatus): void {
     if (now === 'signed-out') this.onEnd(this);
     // Perhaps by the switch, in another tab.
     if (now === 'reconnecting') void this.lab.reload().catch(() => {});
     if (now !== 'live') return;
     // What went wrong on the way is over; and signals that were missed are missed for good.
     this.problem = null;
-    if (before === 'reconnecting') void this.attempt(() => this.reload());
+    void this.attempt(() => this.reload());
   }
 
   private arrived(notification: InboxNotification, toast: boolean): void {

@@ -105,10 +105,12 @@ export class Menu extends LitElement {
   }
 
   private readonly onToggle = (event: Event): void => {
-    this.isOpen = (event as ToggleEvent).newState === 'open';
+    if ((event as ToggleEvent).newState === 'open') this.isOpen = true;
   };
 
-  private readonly onToggled = async (): Promise<void> => {
+  private readonly onToggled = async (event: Event): Promise<void> => {
+    // Not before it is closed: while one of its items has the focus the browser gives that back to the button.
+    this.isOpen = (event as ToggleEvent).newState === 'open';
     await this.updateComplete;
     if (!this.isOpen) return;
     this.place();
