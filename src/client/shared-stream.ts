@@ -6,7 +6,7 @@ import type { StreamFrame } from './inbox.types.js';
 export type StreamStatus = 'connecting' | 'live';
 
 /** How far a tab has come. */
-export interface Position {
+interface Position {
   /** The last id that was given to it. */
   cursor: number | null;
   numbers: InboxNumbers;
