@@ -19,6 +19,7 @@ export const en: Words = {
     cancel: 'Cancel',
     loggedOut: 'You have been logged out.',
     unreachable: 'The CRM cannot be reached. Try again in a moment.',
+    refused: (message) => message,
     sections: 'Sections',
   },
   login: {

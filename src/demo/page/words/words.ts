@@ -23,6 +23,8 @@ export interface Words {
     cancel: string;
     loggedOut: string;
     unreachable: string;
+    /** What the server said when it refused something. */
+    refused(message: string): string;
     sections: string;
   };
   login: {

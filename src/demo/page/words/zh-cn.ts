@@ -1,3 +1,4 @@
+import { refusalInChinese } from './refusals.js';
 import type { Words } from './words.js';
 
 export const zhCN: Words = {
@@ -19,6 +20,7 @@ export const zhCN: Words = {
     cancel: '取消',
     loggedOut: '你已退出登录。',
     unreachable: '暂时无法连接 CRM，请稍后再试。',
+    refused: refusalInChinese,
     sections: '栏目',
   },
   login: {
