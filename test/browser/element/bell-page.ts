@@ -53,7 +53,8 @@ export class BellPage {
       <body><main><h1>CRM</h1>${body}</main><script src="/page.js"></script>`;
     bundle ??= bundlePage();
     const script = await bundle;
-    await page.route('http://crm.test/**', async (route) => {
+    // The tabs that links open, too.
+    await context.route('http://crm.test/**', async (route) => {
       const { pathname } = new URL(route.request().url());
       if (pathname === '/page.js') await route.fulfill({ contentType: 'text/javascript', body: script });
       else if (pathname === '/page.css') await route.fulfill({ contentType: 'text/css', body: STYLES });
