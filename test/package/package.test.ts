@@ -198,7 +198,9 @@ if (!installable) console.warn('SKIPPED: hosts of the package. The npm registry 
       await crm.notifications.notify('alice', { type: 't', title: 'before' });
       const url = `${crm.url}/notifications`;
       const output = project.node('dist/watch.js', url, await accessToken('alice'));
-      await eventually(() => expect(crm.notifications.connections('alice')).toBe(1), { timeoutMs: 10_000 });
+      // It has said that it is live.
+      const isMarked = async () => expect(await crm.notifications.unreadCount('alice')).toMatchObject({ unread: 0 });
+      await eventually(isMarked, { timeoutMs: 20_000 });
       await crm.notifications.notify('alice', { type: 't', title: 'first' });
       await crm.notifications.notify('alice', { type: 't', title: 'second' });
       expect((await output).trim().split('\n')).toEqual(['live, 1 unread', 'first', 'second']);

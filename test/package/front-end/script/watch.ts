@@ -1,4 +1,4 @@
-// A script without a browser's types: prints the state, then each title that arrives, until there were two.
+// A script without a browser's types: marks all as read, then prints each title that arrives, until there were two.
 import { EventSource } from 'eventsource';
 import { createInbox } from 'nestjs-crm-notifications/client';
 
@@ -15,4 +15,5 @@ const unsubscribe = inbox.subscribe(({ status, unread }) => {
   if (status !== 'live') return;
   unsubscribe();
   console.log(`live, ${unread} unread`);
+  void inbox.markRead('all');
 });
