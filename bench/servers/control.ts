@@ -1,0 +1,70 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Answer, type Message, monotonicUs, type Protocol, type Request } from './protocol.js';
+
+/** A server, as far as a measurement needs to know it. */
+export interface Measured {
+  port: number;
+  protocol: Protocol;
+  /** Sends to one recipient. What is returned is awaited before the measurement counts as done. */
+  send(to: number, message: Message): unknown;
+  broadcast(message: Message): unknown;
+  connections(): number;
+  /** Paths for recipients 0 to `recipients` - 1. @default `/stream?user=0` … */
+  paths?(recipients: number): Promise<string[]>;
+}
+
+const TITLE = 'The Acme deal is yours now';
+
+/** Tells the measurement where the server listens, and does what it asks for, until it goes away. */
+export function control(server: Measured): void {
+  const sent = new Map<number, number>();
+  const next = (to: number, padding?: number): Message => {
+    const n = (sent.get(to) ?? 0) + 1;
+    sent.set(to, n);
+    const message: Message = { to, n, at: monotonicUs(), title: TITLE, url: `/deals/${n}` };
+    if (padding) message.padding = 'x'.repeat(padding);
+    return message;
+  };
+  const paced = async (messages: number, perSecond: number, one: (i: number) => unknown) => {
+    const began = performance.now();
+    const pending: unknown[] = [];
+    for (let i = 0; i < messages; ) {
+      const due = Math.min(messages, Math.floor(((performance.now() - began) * perSecond) / 1_000) + 1);
+      for (; i < due; i++) pending.push(one(i));
+      await sleep(1);
+    }
+    await Promise.all(pending);
+  };
+  const handle = async (request: Request): Promise<Answer> => {
+    switch (request.do) {
+      case 'paths':
+        return { paths: await (server.paths ?? defaultPaths)(request.recipients) };
+      case 'targeted': {
+        const { messages, perSecond, recipients, first = 0, padding } = request;
+        await paced(messages, perSecond, (i) => {
+          const to = first + (i % recipients);
+          return server.send(to, next(to, padding));
+        });
+        return { done: true };
+      }
+      case 'broadcast':
+        await paced(request.messages, request.perSecond, () => server.broadcast(next(-1)));
+        return { done: true };
+      case 'connections':
+        return { connections: server.connections() };
+    }
+  };
+  process.on('message', (request: Request) => {
+    handle(request).then(
+      (answer) => process.send?.(answer),
+      (error: Error) => process.send?.({ failed: String(error.stack) } satisfies Answer),
+    );
+  });
+  // Whoever started us is gone.
+  process.once('disconnect', () => process.exit(0));
+  process.send?.({ port: server.port, protocol: server.protocol });
+}
+
+async function defaultPaths(recipients: number): Promise<string[]> {
+  return Array.from({ length: recipients }, (_, user) => `/stream?user=${user}`);
+}

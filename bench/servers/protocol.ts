@@ -1,0 +1,37 @@
+/** How a server's clients speak with it. `socket.io` is Engine.IO 4 over a WebSocket. */
+export type Protocol = 'sse' | 'websocket' | 'socket.io';
+
+/** What a server that is measured tells first, over IPC. */
+export interface Listening {
+  port: number;
+  protocol: Protocol;
+}
+
+/** What it is asked, one thing at a time; it answers when that is done. */
+export type Request =
+  /** Where recipients 0 to `recipients` - 1 connect, in their order: paths with whatever they need to be let in. */
+  | { do: 'paths'; recipients: number }
+  /** `messages` at a steady rate, the first to recipient `first`, the next to the one after it, around `recipients`. */
+  | { do: 'targeted'; messages: number; perSecond: number; recipients: number; first?: number; padding?: number }
+  /** `messages` to everybody, at a steady rate. */
+  | { do: 'broadcast'; messages: number; perSecond: number }
+  | { do: 'connections' };
+
+export type Answer = { paths: string[] } | { done: true } | { connections: number } | { failed: string };
+
+/** What travels. A client knows by `to` whether it is meant, and by `n` whether it has missed or doubled anything. */
+export interface Message {
+  /** The recipient; -1 where everybody is meant. */
+  to: number;
+  /** 1, 2, 3 … of that recipient, or of those to everybody. */
+  n: number;
+  /** When it was sent, in microseconds of the machine's monotonic clock, which all processes share. */
+  at: number;
+  title: string;
+  url: string;
+  padding?: string;
+}
+
+export function monotonicUs(): number {
+  return Math.round(Number(process.hrtime.bigint()) / 1e3);
+}

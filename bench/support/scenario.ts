@@ -1,0 +1,22 @@
+/** What one turn of one subject gave: metric → number. The metrics' units stand in their names: `p50 ms`, `RSS KB`. */
+export type Sample = Record<string, number>;
+
+/** One thing that is measured, of several subjects that take turns. */
+export interface Scenario {
+  /** What `--only` takes, and the name of its file in bench/results. */
+  readonly name: string;
+  readonly title: string;
+  readonly subjects: readonly string[];
+  /** The subject that every other is divided by. */
+  readonly baseline: string;
+  /** What is compared in the chart. */
+  readonly chart: { readonly metric: string; readonly title: string };
+  /** Starts what all turns share. @returns ends it. */
+  prepare?(): Promise<() => Promise<void>>;
+  /**
+   * One turn of one subject.
+   *
+   * @throws if an event was lost, doubled, or reached somebody else: then the whole run has failed.
+   */
+  measure(subject: string): Promise<Sample>;
+}
