@@ -1,10 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Answer, type Message, monotonicUs, type Protocol, type Request } from './protocol.js';
+import { type Answer, type Listening, type Message, monotonicUs, type Request } from './protocol.js';
 
 /** A server, as far as a measurement needs to know it. */
-export interface Measured {
-  port: number;
-  protocol: Protocol;
+export interface Measured extends Listening {
   /** Sends to one recipient. What is returned is awaited before the measurement counts as done. */
   send(to: number, message: Message): unknown;
   broadcast(message: Message): unknown;
@@ -21,19 +19,9 @@ export function control(server: Measured): void {
   const next = (to: number, padding?: number): Message => {
     const n = (sent.get(to) ?? 0) + 1;
     sent.set(to, n);
-    const message: Message = { to, n, at: monotonicUs(), title: TITLE, url: `/deals/${n}` };
+    const message: Message = { mark: `#${to},${n},${monotonicUs()}#`, title: TITLE, url: `/deals/${n}` };
     if (padding) message.padding = 'x'.repeat(padding);
     return message;
-  };
-  const paced = async (messages: number, perSecond: number, one: (i: number) => unknown) => {
-    const began = performance.now();
-    const pending: unknown[] = [];
-    for (let i = 0; i < messages; ) {
-      const due = Math.min(messages, Math.floor(((performance.now() - began) * perSecond) / 1_000) + 1);
-      for (; i < due; i++) pending.push(one(i));
-      await sleep(1);
-    }
-    await Promise.all(pending);
   };
   const handle = async (request: Request): Promise<Answer> => {
     switch (request.do) {
@@ -62,7 +50,19 @@ export function control(server: Measured): void {
   });
   // Whoever started us is gone.
   process.once('disconnect', () => process.exit(0));
-  process.send?.({ port: server.port, protocol: server.protocol });
+  const { port, protocol, pid, liveMark } = server;
+  process.send?.({ port, protocol, pid, liveMark } satisfies Listening);
+}
+
+async function paced(count: number, perSecond: number, one: (i: number) => unknown): Promise<void> {
+  const began = performance.now();
+  const pending: unknown[] = [];
+  for (let i = 0; i < count; ) {
+    const due = Math.min(count, Math.floor(((performance.now() - began) * perSecond) / 1_000) + 1);
+    for (; i < due; i++) pending.push(one(i));
+    await sleep(1);
+  }
+  await Promise.all(pending);
 }
 
 async function defaultPaths(recipients: number): Promise<string[]> {

@@ -5,6 +5,10 @@ export type Protocol = 'sse' | 'websocket' | 'socket.io';
 export interface Listening {
   port: number;
   protocol: Protocol;
+  /** The process to measure, where it is not the one that speaks. */
+  pid?: number;
+  /** What an event stream says once it is live; without it, that is the first byte of its body. */
+  liveMark?: string;
 }
 
 /** What it is asked, one thing at a time; it answers when that is done. */
@@ -19,14 +23,13 @@ export type Request =
 
 export type Answer = { paths: string[] } | { done: true } | { connections: number } | { failed: string };
 
-/** What travels. A client knows by `to` whether it is meant, and by `n` whether it has missed or doubled anything. */
+/** What travels. */
 export interface Message {
-  /** The recipient; -1 where everybody is meant. */
-  to: number;
-  /** 1, 2, 3 … of that recipient, or of those to everybody. */
-  n: number;
-  /** When it was sent, in microseconds of the machine's monotonic clock, which all processes share. */
-  at: number;
+  /**
+   * `#to,n,at#`: the recipient, or -1 where everybody is meant; 1, 2, 3 … of that recipient, or of those to everybody;
+   * and when it was sent, in microseconds of the machine's monotonic clock, which all processes share.
+   */
+  mark: string;
   title: string;
   url: string;
   padding?: string;

@@ -5,9 +5,10 @@ import type { Message } from './protocol.js';
 
 // The yardstick: node:http alone, a map from user to response, one buffer for all. No guard, no limit, nothing stored.
 const responses = new Map<number, ServerResponse>();
+let lastId = 0;
 
 function frame(message: Message): Buffer {
-  return Buffer.from(`id: ${message.n}\ndata: ${JSON.stringify(message)}\n\n`);
+  return Buffer.from(`id: ${++lastId}\ndata: ${JSON.stringify(message)}\n\n`);
 }
 
 const server = createServer((request, response) => {
