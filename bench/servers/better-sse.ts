@@ -7,6 +7,7 @@ import { control } from './control.js';
 // its defaults, which are a comment every 10 s and a reconnection time of 2 s. It never looks at what `write()` returns.
 const sessions = new Map<number, Session>();
 const everybody = createChannel();
+let lastId = 0;
 
 const server = createServer(async (request, response) => {
   const user = Number(new URL(request.url ?? '/', 'http://localhost').searchParams.get('user'));
@@ -23,8 +24,8 @@ server.listen({ port: 0, host: '127.0.0.1', backlog: 4096 }, () =>
   control({
     port: (server.address() as AddressInfo).port,
     protocol: 'sse',
-    send: (to, message) => sessions.get(to)?.push(message, 'message', String(message.n)),
-    broadcast: (message) => everybody.broadcast(message, 'message', { eventId: String(message.n) }),
+    send: (to, message) => sessions.get(to)?.push(message, 'message', String(++lastId)),
+    broadcast: (message) => everybody.broadcast(message, 'message', { eventId: String(++lastId) }),
     connections: () => everybody.sessionCount,
   }),
 );

@@ -2,10 +2,10 @@ import { Controller, type MessageEvent, Module, Query, Sse } from '@nestjs/commo
 import { finalize, type Observable, Subject } from 'rxjs';
 import { control } from './control.js';
 import { listenWithNest } from './nest-host.js';
-import type { Message } from './protocol.js';
 
 // Nest's own stream at its best: a Subject for each user, found in a map.
 const subjects = new Map<number, Subject<MessageEvent>>();
+let lastId = 0;
 
 @Controller()
 class StreamController {
@@ -25,18 +25,14 @@ class StreamController {
 @Module({ controllers: [StreamController] })
 class MapModule {}
 
-function event(message: Message): MessageEvent {
-  return { id: String(message.n), data: message };
-}
-
 const { port } = await listenWithNest(MapModule);
 control({
   port,
   protocol: 'sse',
-  send: (to, message) => subjects.get(to)?.next(event(message)),
+  send: (to, message) => subjects.get(to)?.next({ id: String(++lastId), data: message }),
   broadcast: (message) => {
     // Serialised once: Nest takes text as it is, and would stringify an object again for each connection.
-    const shared: MessageEvent = { id: String(message.n), data: JSON.stringify(message) };
+    const shared: MessageEvent = { id: String(++lastId), data: JSON.stringify(message) };
     for (const subject of subjects.values()) subject.next(shared);
   },
   connections: () => subjects.size,

@@ -6,16 +6,19 @@ import type { Message } from './protocol.js';
 
 // What the tutorials teach: one Subject for all, from which each connection picks what is its own. A message costs what
 // everybody's filter costs.
-const messages = new Subject<Message>();
+const EVERYBODY = -1;
+const messages = new Subject<{ to: number; id: string; message: Message }>();
+let lastId = 0;
 let connections = 0;
 
 @Controller()
 class StreamController {
   @Sse('stream')
-  stream(@Query('user') user: string): Observable<MessageEvent> {
+  stream(@Query('user') query: string): Observable<MessageEvent> {
+    const user = Number(query);
     return messages.pipe(
-      filter(({ to }) => to === Number(user) || to === -1),
-      map((message) => ({ id: String(message.n), data: message })),
+      filter(({ to }) => to === user || to === EVERYBODY),
+      map(({ id, message }) => ({ id, data: message })),
     );
   }
 }
@@ -31,7 +34,7 @@ server.on('connection', (socket) => {
 control({
   port,
   protocol: 'sse',
-  send: (_to, message) => messages.next(message),
-  broadcast: (message) => messages.next(message),
+  send: (to, message) => messages.next({ to, id: String(++lastId), message }),
+  broadcast: (message) => messages.next({ to: EVERYBODY, id: String(++lastId), message }),
   connections: () => connections,
 });
