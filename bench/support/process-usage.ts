@@ -15,6 +15,21 @@ export function cpuOfTree(pid: number): number {
   return total(root);
 }
 
+/**
+ * CPU time of one process' threads, in milliseconds, to the nanosecond: the scheduler's own count. Linux only.
+ *
+ * https://docs.kernel.org/scheduler/sched-stats.html
+ */
+export function cpuOf(pid: number): number {
+  const threads = readdirSync(`/proc/${pid}/task`).map((thread) => `/proc/${pid}/task/${thread}/schedstat`);
+  return threads.reduce((sum, file) => sum + Number(readFileSync(file, 'utf8').split(' ')[0]) / 1e6, 0);
+}
+
+/** Memory of a process that is in RAM, in KB. Linux only. */
+export function rssOf(pid: number): number {
+  return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
+}
+
 function statOf(name: string): { pid: number; parent: number; ms: number }[] {
   try {
     const text = readFileSync(`/proc/${name}/stat`, 'utf8');

@@ -1,0 +1,57 @@
+import type { Answer, Listening, Request } from '../servers/protocol.js';
+import { Child } from './child.js';
+import { cpuOf, rssOf } from './process-usage.js';
+
+/** What is measured: a server's file in bench/servers, and how it is started. */
+export interface Subject {
+  name: string;
+  file: string;
+  args?: readonly string[];
+  /** It is given an empty database: `--postgres URL`. */
+  needsPostgres?: boolean;
+}
+
+/** A server under measurement, in a process of its own. */
+export class ServerProcess {
+  private constructor(
+    private readonly child: Child<Request, Answer>,
+    readonly listening: Listening,
+  ) {}
+
+  static async start({ file, args = [] }: Subject, postgresUrl?: string): Promise<ServerProcess> {
+    const url = new URL(`../servers/${file}`, import.meta.url);
+    const all = [...args, ...(postgresUrl === undefined ? [] : ['--postgres', postgresUrl])];
+    const child = Child.start<Request, Answer>(url, all, { NODE_ENV: 'production' });
+    return new ServerProcess(child, await child.next<Listening>());
+  }
+
+  async paths(recipients: number): Promise<string[]> {
+    return (await this.child.ask<{ paths: string[] }>({ do: 'paths', recipients })).paths;
+  }
+
+  async send(request: Extract<Request, { do: 'targeted' | 'broadcast' }>): Promise<void> {
+    await this.child.ask<{ done: true }>(request);
+  }
+
+  async connections(): Promise<number> {
+    return (await this.child.ask<{ connections: number }>({ do: 'connections' })).connections;
+  }
+
+  /** CPU time used so far, in milliseconds. */
+  get cpuMs(): number {
+    return cpuOf(this.pid);
+  }
+
+  /** Memory, in KB. */
+  get rssKb(): number {
+    return rssOf(this.pid);
+  }
+
+  async end(): Promise<void> {
+    await this.child.end();
+  }
+
+  private get pid(): number {
+    return this.listening.pid ?? this.child.pid;
+  }
+}
