@@ -1,0 +1,65 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type pg from 'pg';
+import type { CrmTasks } from './support/crm-worker.js';
+import { DurableBench, settle } from './support/durable-bench.js';
+import { fillInboxes } from './support/inbox-fixture.js';
+import { monotonicMs } from './support/instance-protocol.js';
+import type { Sample, Scenario } from './support/scenario.js';
+import type { Worker } from './support/worker.js';
+
+const RECIPIENTS = 100_000;
+const INSERT = 'INSERT … SELECT';
+const NOTIFY = 'notify()';
+
+class OneToMany implements Scenario {
+  readonly name = 'one-to-many';
+  readonly title = 'One message to 100,000 inboxes, against a bare INSERT … SELECT of their items';
+  readonly subjects = [INSERT, NOTIFY];
+  readonly baseline = INSERT;
+  readonly chart = { metric: 'items/s', title: 'Items stored a second' };
+  private client!: pg.Client;
+  private crm!: Worker<CrmTasks>;
+
+  async prepare(): Promise<() => Promise<void>> {
+    const bench = await DurableBench.start();
+    const postgresUrl = await bench.createDatabase('one_to_many');
+    this.client = await bench.connect(postgresUrl);
+    this.crm = await bench.startCrm({ postgresUrl, broker: 'in-process' });
+    await fillInboxes(this.client, RECIPIENTS);
+    // With the same indexes and fillfactor, in the same order of columns.
+    await this.client.query(
+      `CREATE TABLE bare_item (LIKE notifications.inbox_item INCLUDING ALL) WITH (fillfactor = 90)`,
+    );
+    return () => bench.end();
+  }
+
+  async measure(subject: string): Promise<Sample> {
+    await settle(this.client, ['bare_item', 'notifications.message', 'notifications.inbox_item']);
+    await this.client.query('VACUUM ANALYZE notifications.inbox');
+    const table = subject === NOTIFY ? 'notifications.inbox_item' : 'bare_item';
+    const seconds = (subject === NOTIFY ? await this.notify() : await this.insert()) / 1_000;
+    const { rows } = await this.client.query(`SELECT count(DISTINCT recipient_id)::int AS stored FROM ${table}`);
+    if (rows[0].stored !== RECIPIENTS) throw new Error(`${rows[0].stored} instead of ${RECIPIENTS} have it`);
+    return { 'items/s': RECIPIENTS / seconds };
+  }
+
+  private async insert(): Promise<number> {
+    const began = performance.now();
+    await this.client.query(`
+      INSERT INTO bare_item (tenant_id, recipient_id, id, message_id)
+      SELECT tenant_id, recipient_id, last_id + 1, '00000000-0000-7000-8000-000000000000' FROM notifications.inbox`);
+    return performance.now() - began;
+  }
+
+  private async notify(): Promise<number> {
+    const calledAt = await this.crm.ask('notifyAll', { recipients: RECIPIENTS });
+    // What is delivered has left the outbox in the same transaction.
+    for (;;) {
+      const { rows } = await this.client.query('SELECT FROM notifications.outbox LIMIT 1');
+      if (rows.length === 0) return monotonicMs() - calledAt;
+      await sleep(5);
+    }
+  }
+}
+
+export const oneToMany: Scenario = new OneToMany();

@@ -1,0 +1,70 @@
+import type pg from 'pg';
+import type { CrmTasks } from './support/crm-worker.js';
+import { DurableBench } from './support/durable-bench.js';
+import { INBOX_CALLS } from './support/inbox-calls.js';
+import { fillInboxesWithItems, type InboxSize, unreadAgain } from './support/inbox-fixture.js';
+import { percentile } from './support/rounds.js';
+import type { Sample, Scenario } from './support/scenario.js';
+import type { Worker } from './support/worker.js';
+
+const ITEMS_EACH = 1_000;
+const FEW = 100_000;
+/** Calls one after the other, whose times are taken; then as many a second as four callers get. */
+const LOAD = { times: 300, callers: 4, seconds: 0.5 };
+
+interface Store {
+  client: pg.Client;
+  crm: Worker<CrmTasks>;
+  size: InboxSize;
+  marked: number;
+}
+
+/** What a call of an inbox costs among many items, against the same among 100,000: it should not tell how many there are. */
+class Inboxes implements Scenario {
+  readonly name = 'inboxes';
+  readonly title: string;
+  readonly subjects: readonly string[];
+  readonly baseline = nameOf(FEW);
+  readonly chart = { metric: 'first page p50 ms', title: 'Milliseconds that a first page takes' };
+  private readonly stores = new Map<string, Store>();
+
+  constructor(private readonly items: number) {
+    this.title = `Reading and marking among ${items.toLocaleString('en')} items`;
+    this.subjects = [this.baseline, nameOf(items)];
+  }
+
+  async prepare(): Promise<() => Promise<void>> {
+    const bench = await DurableBench.start();
+    for (const items of [FEW, this.items]) {
+      const postgresUrl = await bench.createDatabase(`items_${items}`);
+      const client = await bench.connect(postgresUrl);
+      const crm = await bench.startCrm({ postgresUrl, broker: 'in-process' });
+      const size = { inboxes: items / ITEMS_EACH, itemsEach: ITEMS_EACH };
+      await fillInboxesWithItems(client, size);
+      this.stores.set(nameOf(items), { client, crm, size, marked: 0 });
+    }
+    return () => bench.end();
+  }
+
+  async measure(subject: string): Promise<Sample> {
+    const store = this.stores.get(subject) as Store;
+    await unreadAgain(store.client, store.size);
+    const sample: Sample = {};
+    for (const call of INBOX_CALLS) {
+      const { took, work } = await store.crm.ask('inbox', { ...LOAD, call, size: store.size, before: store.marked });
+      if (call === 'mark one') store.marked += took.length + work.calls;
+      sample[`${call} p50 ms`] = percentile(took, 50);
+      sample[`${call} p99 ms`] = percentile(took, 99);
+      sample[`${call}/s`] = (work.calls * 1_000) / work.ms;
+    }
+    return sample;
+  }
+}
+
+function nameOf(items: number): string {
+  return `${items.toLocaleString('en')} items`;
+}
+
+export const inboxesOf = (items: number): Scenario => new Inboxes(items);
+
+export const inboxes = inboxesOf(10_000_000);
