@@ -6,7 +6,7 @@ import { RAW, SUBJECTS, subjectNamed } from './support/subjects.js';
 import { withTurn } from './support/turn.js';
 
 const LEVELS = [1_000, 5_000, 10_000, 19_000];
-const MESSAGES = 2_000;
+const MESSAGES = 10_000;
 const BROADCASTS = 20;
 const BROADCASTS_AT = 10_000;
 
@@ -38,7 +38,7 @@ export const connections: Scenario = {
         await sleep(1_000);
         sample[`KB a connection at ${level}`] = (server.rssKb - idle) / level;
         const targeted = await usage(async () => {
-          await server.send({ do: 'targeted', messages: MESSAGES, perSecond: 1_000, recipients: level });
+          await server.send({ do: 'targeted', messages: MESSAGES, perSecond: 5_000, recipients: level });
           await load.expect(MESSAGES);
         });
         sample[`CPU µs a message at ${level}`] = (targeted.server * 1_000) / MESSAGES;

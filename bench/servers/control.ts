@@ -7,8 +7,6 @@ export interface Measured extends Listening {
   send(to: number, message: Message): unknown;
   broadcast(message: Message): unknown;
   connections(): number;
-  /** Paths for recipients 0 to `recipients` - 1. @default `/stream?user=0` … */
-  paths?(recipients: number): Promise<string[]>;
 }
 
 const TITLE = 'The Acme deal is yours now';
@@ -25,8 +23,6 @@ export function control(server: Measured): void {
   };
   const handle = async (request: Request): Promise<Answer> => {
     switch (request.do) {
-      case 'paths':
-        return { paths: await (server.paths ?? defaultPaths)(request.recipients) };
       case 'targeted': {
         const { messages, perSecond, recipients, first = 0, padding } = request;
         await paced(messages, perSecond, (i) => {
@@ -50,21 +46,18 @@ export function control(server: Measured): void {
   });
   // Whoever started us is gone.
   process.once('disconnect', () => process.exit(0));
-  const { port, protocol, pid, liveMark } = server;
-  process.send?.({ port, protocol, pid, liveMark } satisfies Listening);
+  const { port, protocol, pid, liveMark, path } = server;
+  process.send?.({ port, protocol, pid, liveMark, path } satisfies Listening);
 }
 
+/** What is due each 10 ms goes at once: waking up for each message would cost more than any server's message. */
 async function paced(count: number, perSecond: number, one: (i: number) => unknown): Promise<void> {
   const began = performance.now();
   const pending: unknown[] = [];
   for (let i = 0; i < count; ) {
     const due = Math.min(count, Math.floor(((performance.now() - began) * perSecond) / 1_000) + 1);
     for (; i < due; i++) pending.push(one(i));
-    await sleep(1);
+    await sleep(10);
   }
   await Promise.all(pending);
-}
-
-async function defaultPaths(recipients: number): Promise<string[]> {
-  return Array.from({ length: recipients }, (_, user) => `/stream?user=${user}`);
 }

@@ -3,7 +3,6 @@ import { type OnGatewayConnection, WebSocketGateway, WebSocketServer } from '@ne
 import type { Server, Socket } from 'socket.io';
 import { control } from './control.js';
 import { listenWithNest } from './nest-host.js';
-import { socketIoPaths } from './socket-io-paths.js';
 
 // The gateway that a Nest team has today, as Nest's documentation writes it: @nestjs/platform-socket.io, and a room for each user.
 let io: Server;
@@ -29,8 +28,8 @@ const { port } = await listenWithNest(GatewayModule);
 control({
   port,
   protocol: 'socket.io',
+  path: '/socket.io/?EIO=4&transport=websocket&user=',
   send: (to, message) => io.to(`user:${to}`).emit('message', message),
   broadcast: (message) => io.emit('message', message),
   connections: () => io.engine.clientsCount,
-  paths: socketIoPaths,
 });

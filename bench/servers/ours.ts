@@ -3,12 +3,14 @@ import { parseArgs } from 'node:util';
 import { Logger, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
+import { DataSource } from 'typeorm';
 import {
   inProcessBroker,
   NotificationService,
   NotificationsModule,
   postgresBroker,
 } from '../../src/notifications/index.js';
+import { CREATE_INBOXES, recipientOf, TOKEN_SECRET } from '../support/stream-paths.js';
 import { control } from './control.js';
 
 // This library, whole: the public module with its guard, stream tokens, hub and Postgres, as a host would have it.
@@ -31,7 +33,7 @@ const RECIPIENT_HEADER = 'x-recipient';
         recipient: String(headers[RECIPIENT_HEADER]),
         expiresAt: new Date(Date.now() + 8 * HOUR_MS),
       }),
-      streamToken: { secret: 'a secret of the measurement', ttlMs: HOUR_MS },
+      streamToken: { secret: TOKEN_SECRET },
       broker: values.broker === 'postgres' ? postgresBroker() : inProcessBroker(),
     }),
   ],
@@ -41,23 +43,13 @@ class CrmModule {}
 Logger.overrideLogger(['warn', 'error', 'fatal']);
 const app = await NestFactory.create(CrmModule);
 const notifications = app.get(NotificationService);
-const recipientOf = (user: number) => `user-${user}`;
 const notification = (message: object) => ({ type: 'deal.assigned', title: 'A deal is yours now', data: message });
 
 await app.init();
+await app.get(DataSource).query(CREATE_INBOXES);
 const server = app.getHttpServer();
 await new Promise<void>((resolve) => server.listen({ port: 0, host: '127.0.0.1', backlog: 4096 }, resolve));
 const { port } = server.address() as AddressInfo;
-
-/** As a browser does it: a token for each stream. */
-async function pathOf(user: number): Promise<string> {
-  const response = await fetch(`http://127.0.0.1:${port}/notifications/stream-token`, {
-    method: 'POST',
-    headers: { [RECIPIENT_HEADER]: recipientOf(user) },
-  });
-  const { token } = (await response.json()) as { token: string };
-  return `/notifications/stream?token=${token}`;
-}
 
 control({
   port,
@@ -72,12 +64,4 @@ control({
       ? notifications.signalAll('deal.assigned', message)
       : notifications.broadcast(notification(message)),
   connections: () => notifications.connections(),
-  paths: async (recipients) => {
-    const paths: string[] = [];
-    for (let user = 0; user < recipients; user += 50) {
-      const some = Array.from({ length: Math.min(50, recipients - user) }, (_, i) => pathOf(user + i));
-      paths.push(...(await Promise.all(some)));
-    }
-    return paths;
-  },
 });

@@ -5,6 +5,8 @@ export type Protocol = 'sse' | 'websocket' | 'socket.io';
 export interface Listening {
   port: number;
   protocol: Protocol;
+  /** Where a client connects, before the number of its recipient. @default '/stream?user=' */
+  path?: string;
   /** The process to measure, where it is not the one that speaks. */
   pid?: number;
   /** What an event stream says once it is live; without it, that is the first byte of its body. */
@@ -13,15 +15,13 @@ export interface Listening {
 
 /** What it is asked, one thing at a time; it answers when that is done. */
 export type Request =
-  /** Where recipients 0 to `recipients` - 1 connect, in their order: paths with whatever they need to be let in. */
-  | { do: 'paths'; recipients: number }
   /** `messages` at a steady rate, the first to recipient `first`, the next to the one after it, around `recipients`. */
   | { do: 'targeted'; messages: number; perSecond: number; recipients: number; first?: number; padding?: number }
   /** `messages` to everybody, at a steady rate. */
   | { do: 'broadcast'; messages: number; perSecond: number }
   | { do: 'connections' };
 
-export type Answer = { paths: string[] } | { done: true } | { connections: number } | { failed: string };
+export type Answer = { done: true } | { connections: number } | { failed: string };
 
 /** What travels. */
 export interface Message {

@@ -2,7 +2,6 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Server } from 'socket.io';
 import { control } from './control.js';
-import { socketIoPaths } from './socket-io-paths.js';
 
 // socket.io alone: a room for each user.
 const server = createServer();
@@ -18,9 +17,9 @@ server.listen({ port: 0, host: '127.0.0.1', backlog: 4096 }, () =>
   control({
     port: (server.address() as AddressInfo).port,
     protocol: 'socket.io',
+    path: '/socket.io/?EIO=4&transport=websocket&user=',
     send: (to, message) => io.to(`user:${to}`).emit('message', message),
     broadcast: (message) => io.emit('message', message),
     connections: () => io.engine.clientsCount,
-    paths: socketIoPaths,
   }),
 );

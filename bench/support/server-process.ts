@@ -1,6 +1,7 @@
 import type { Answer, Listening, Request } from '../servers/protocol.js';
 import { Child } from './child.js';
 import { cpuOf, rssOf } from './process-usage.js';
+import { streamPaths } from './stream-paths.js';
 
 /** What is measured: a server's file in bench/servers, and how it is started. */
 export interface Subject {
@@ -14,19 +15,24 @@ export interface Subject {
 /** A server under measurement, in a process of its own. */
 export class ServerProcess {
   private constructor(
+    private readonly subject: Subject,
     private readonly child: Child<Request, Answer>,
     readonly listening: Listening,
   ) {}
 
-  static async start({ file, args = [] }: Subject, postgresUrl?: string): Promise<ServerProcess> {
+  static async start(subject: Subject, postgresUrl?: string): Promise<ServerProcess> {
+    const { file, args = [] } = subject;
     const url = new URL(`../servers/${file}`, import.meta.url);
     const all = [...args, ...(postgresUrl === undefined ? [] : ['--postgres', postgresUrl])];
     const child = Child.start<Request, Answer>(url, all, { NODE_ENV: 'production' });
-    return new ServerProcess(child, await child.next<Listening>());
+    return new ServerProcess(subject, child, await child.next<Listening>());
   }
 
+  /** Where recipients connect, with whatever they need to be let in. */
   async paths(recipients: number): Promise<string[]> {
-    return (await this.child.ask<{ paths: string[] }>({ do: 'paths', recipients })).paths;
+    const { path = '/stream?user=' } = this.listening;
+    if (this.subject.needsPostgres) return await streamPaths(recipients);
+    return Array.from({ length: recipients }, (_, user) => `${path}${user}`);
   }
 
   async send(request: Extract<Request, { do: 'targeted' | 'broadcast' }>): Promise<void> {
