@@ -3,9 +3,8 @@ import type { AddressInfo } from 'node:net';
 import type { Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 
-/** A Nest application on Express, as it runs in production, and listening. */
+/** A Nest application on Express that listens. */
 export async function listenWithNest(module: Type): Promise<{ server: Server; port: number }> {
-  process.env.NODE_ENV = 'production';
   const app = await NestFactory.create(module, { logger: ['warn', 'error', 'fatal'], abortOnError: false });
   await app.init();
   const server: Server = app.getHttpServer();

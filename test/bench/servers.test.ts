@@ -32,9 +32,8 @@ async function connected(): Promise<number> {
 describe.each(SERVERS)('%s', (name) => {
   test('sends to whom it should, in order, and to all', async () => {
     server = Child.start<Request, Listening | Answer>(new URL(`../../bench/servers/${name}.ts`, import.meta.url));
-    const { port, protocol } = await server.next<Listening>();
-    const { paths } = await server.ask<{ paths: string[] }>({ do: 'paths', recipients: 3 });
-    clients = await Promise.all(paths.map((path) => connectTo(protocol, port, path)));
+    const { port, protocol, path = '/stream?user=' } = await server.next<Listening>();
+    clients = await Promise.all([0, 1, 2].map((user) => connectTo(protocol, port, `${path}${user}`)));
     await eventually(async () => expect(await connected()).toBe(3));
 
     await server.ask({ do: 'targeted', messages: 4, perSecond: 1_000, recipients: 2, first: 1 });
