@@ -121,7 +121,9 @@ export class NotificationService {
       const connection = this.hub.connect(key, {
         ...rest,
         output: response,
-        next: (frame) => subscriber.next(frame),
+        next: (frames) => {
+          for (const frame of frames) subscriber.next(frame);
+        },
         complete: () => subscriber.complete(),
       });
       return () => {

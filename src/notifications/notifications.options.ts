@@ -100,6 +100,13 @@ export interface NotificationsOptions {
   /** A reconnecting client that missed more than this many gets `reset` instead of a replay. @default 1_000 */
   maxReplay?: number;
 
+  /**
+   * Who writes the module's streams. `'socket'`: a stream takes its connection from Node's HTTP server once it is open,
+   * which leaves a fifth of the memory; where that can't be done (HTTP/2, TLS in this process, Fastify), and with `'nest'`,
+   * Nest writes its `@Sse()` response. The events are the same. @default 'socket'
+   */
+  streamWriter?: 'socket' | 'nest';
+
   /** Origins that may use the controllers from other sites, with credentials. @default false */
   cors?: false | string[];
   /** Headers of every event stream, or a function that gives them for a request. @default {} */
@@ -138,6 +145,7 @@ const DEFAULTS = {
   maxStreams: null,
   maxPendingBytes: 262_144,
   maxReplay: 1_000,
+  streamWriter: 'socket',
   cors: false,
   streamHeaders: {},
   retention: { days: 365 },
@@ -213,6 +221,9 @@ export function resolveOptions(given: NotificationsOptions): ResolvedOptions {
   }
   if (typeof options.schema !== 'string' || !/^[a-z_][a-z0-9_]{0,62}$/.test(options.schema)) {
     wrong('schema', 'must be a Postgres name of lower-case letters, digits and underscores', options.schema);
+  }
+  if (options.streamWriter !== 'socket' && options.streamWriter !== 'nest') {
+    wrong('streamWriter', "must be 'socket' or 'nest'", options.streamWriter);
   }
   const { retention } = options;
   if (retention !== null && !(retention.days > 0 && retention.days <= 36_500)) {

@@ -1,8 +1,8 @@
-import type { Server } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Controller, Get } from '@nestjs/common';
 import { useCleanup } from '../support/cleanup.js';
 import { accessToken, type CrmApp, createMigratedDatabase, startCrmApp } from '../support/crm-app.js';
+import { cutStreams } from '../support/cut-streams.js';
 import type { TestDatabase } from '../support/database.js';
 import { startDocumentedHaproxy, startDocumentedNginx } from '../support/documented-proxy.js';
 import { eventually } from '../support/eventually.js';
@@ -114,7 +114,7 @@ describe.each(PROXIES)('Two instances behind $name, as operations.md has it', ({
     const token = await streamToken(instances[0], 'eve');
     const stream = client.open(`${STREAM}?token=${token}`, 'none');
     await stream.until(() => stream.of('ready').length === 1);
-    for (const { app } of instances) (app.getHttpServer() as Server).closeAllConnections();
+    for (const { app } of instances) cutStreams(app, 'eve');
     await stream.until(() => stream.ended);
     await eventually(() => expect(proxy.logs()).toContain(STREAM));
     expect(proxy.logs()).not.toContain('token');

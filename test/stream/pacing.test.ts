@@ -65,9 +65,9 @@ describe('A connection and what it writes to', () => {
     const connection: Connection = hub.connect(KEY, {
       lastEventId,
       output,
-      next: (frame) => {
-        stream.sink.next(frame);
-        output.write(`id: ${frame.id}\ndata: ${frame.data}\n\n`);
+      next: (frames) => {
+        stream.sink.next(frames);
+        for (const { id, data } of frames) output.write(`id: ${id}\ndata: ${data}\n\n`);
       },
       complete: () => {
         stream.sink.complete();

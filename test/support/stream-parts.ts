@@ -48,7 +48,7 @@ export class Collected {
   completed = false;
 
   readonly sink = {
-    next: (frame: Frame) => void this.frames.push(frame),
+    next: (frames: readonly Frame[]) => void this.frames.push(...frames),
     complete: () => {
       this.completed = true;
     },

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import {
   type CanActivate,
   type ExecutionContext,
@@ -7,18 +8,26 @@ import {
   Logger,
   type MessageEvent,
 } from '@nestjs/common';
-import { ignoreElements, type Observable, timer } from 'rxjs';
+import { EMPTY, ignoreElements, type Observable, timer } from 'rxjs';
+import { keyOf } from '../arguments.js';
+import type { InboxKey } from '../notification.js';
 import { NotificationService } from '../notification.service.js';
 import type { HttpRequest, ResolvedOptions } from '../notifications.options.js';
 import { NOTIFICATIONS_OPTIONS } from '../notifications.tokens.js';
+import { Hub } from '../stream/hub.js';
+import { SocketStream, type StreamStart } from '../stream/socket-stream.js';
 import { refusal } from './http-errors.js';
 import { internalError } from './http-exceptions.js';
 import { type HttpResponse, rawResponse } from './http-message.js';
 import { identityOf, inboxOf } from './identity.js';
 import { describeWithoutCredentials } from './redact.js';
 import { parseLastEventId } from './requests.js';
+import { canTakeOver, takeOver } from './take-over.js';
 
-const EVENTS = Symbol('nestjs-crm-notifications:events');
+const OPEN = Symbol('nestjs-crm-notifications:open');
+
+/** Opens the stream, as the handler. */
+type Open = () => Observable<MessageEvent>;
 
 /**
  * What HEAD gets: Express and Fastify answer it with the handler of GET, and it must take no place among the streams.
@@ -37,6 +46,7 @@ export class StreamOpener implements CanActivate {
 
   constructor(
     @Inject(NotificationService) private readonly notifications: NotificationService,
+    @Inject(Hub) private readonly hub: Hub,
     @Inject(NOTIFICATIONS_OPTIONS) private readonly options: ResolvedOptions,
   ) {}
 
@@ -47,23 +57,58 @@ export class StreamOpener implements CanActivate {
     try {
       const raw = rawResponse(response);
       const headers = Object.entries(this.headers(request));
-      const events = request.method === 'HEAD' ? NO_EVENTS : this.open(request, response);
+      const open = request.method === 'HEAD' ? () => NO_EVENTS : this.open(request, response);
       for (const [name, value] of headers) raw.setHeader(name, value);
-      Object.defineProperty(request, EVENTS, { value: events, configurable: true });
+      Object.defineProperty(request, OPEN, { value: open, configurable: true });
       return true;
     } catch (error) {
       throw refusal(error, response);
     }
   }
 
-  private open(request: HttpRequest, response: HttpResponse): Observable<MessageEvent> {
+  private open(request: HttpRequest, response: HttpResponse): Open {
     const identity = identityOf(request);
-    return this.notifications.stream(inboxOf(identity), {
-      lastEventId: parseLastEventId(request),
-      expiresAt: identity.expiresAt,
-      validFrom: identity.validFrom,
-      response: rawResponse(response),
-    });
+    const recipient = inboxOf(identity);
+    const { expiresAt, validFrom } = identity;
+    const start = { lastEventId: parseLastEventId(request), expiresAt, validFrom };
+    const raw = rawResponse(response);
+    const events = () => this.notifications.stream(recipient, { ...start, response: raw });
+    // Fastify's reply sees to the end of its response by itself.
+    const isExpress = raw === response;
+    if (this.options.streamWriter === 'socket' && isExpress && canTakeOver(request, raw)) {
+      return this.onSocket(keyOf(recipient), start, { request, response, events });
+    }
+    const opened = events();
+    return () => opened;
+  }
+
+  /** Takes a place now, and the socket when the handler runs: until then interceptors of the host may set headers. */
+  private onSocket(
+    key: InboxKey,
+    start: StreamStart,
+    { request, response, events }: { request: HttpRequest; response: ServerResponse; events: Open },
+  ): Open {
+    const release = this.hub.admit(key);
+    response.once('close', release);
+    return () => {
+      if (response.closed) return EMPTY;
+      response.off('close', release);
+      if (!canTakeOver(request, response)) {
+        release();
+        return events();
+      }
+      const taken = takeOver(response);
+      if (!taken) {
+        release();
+        return EMPTY;
+      }
+      const connection = this.hub.connect(key, new SocketStream(taken.socket, taken.isChunked, start));
+      taken.socket.once('close', () => {
+        connection.close();
+        release();
+      });
+      return EMPTY;
+    };
   }
 
   private headers(request: HttpRequest): Record<string, string> {
@@ -79,7 +124,7 @@ export class StreamOpener implements CanActivate {
   }
 }
 
-/** The stream that {@link StreamOpener} has opened for this request. */
-export function openedStream(request: HttpRequest): Observable<MessageEvent> {
-  return (request as unknown as { [EVENTS]: Observable<MessageEvent> })[EVENTS];
+/** The stream that {@link StreamOpener} has a place for; nothing where it goes to the socket itself. */
+export function openStream(request: HttpRequest): Observable<MessageEvent> {
+  return (request as unknown as { [OPEN]: Open })[OPEN]();
 }

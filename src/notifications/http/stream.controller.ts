@@ -2,7 +2,7 @@ import { Controller, type MessageEvent, Req, Sse, type Type, UseGuards, VERSION_
 import type { Observable } from 'rxjs';
 import type { HttpRequest } from '../notifications.options.js';
 import { StreamGuard } from './notifications.guard.js';
-import { openedStream, StreamOpener } from './stream-opener.js';
+import { openStream, StreamOpener } from './stream-opener.js';
 
 /**
  * The event stream at `path/stream`. A class of its own for each call: two modules
@@ -14,7 +14,7 @@ export function createStreamController(path: string): Type<unknown> {
   class NotificationsStreamController {
     @Sse('stream')
     stream(@Req() request: HttpRequest): Observable<MessageEvent> {
-      return openedStream(request);
+      return openStream(request);
     }
   }
   return NotificationsStreamController;

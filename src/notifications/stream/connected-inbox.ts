@@ -5,6 +5,13 @@ import { versionOf } from './frame.js';
 import type { InboxReader } from './inbox-reader.js';
 import { Update } from './update.js';
 
+export interface InboxReaders {
+  /** Reads for the connections that are live, all at once. */
+  readonly live: InboxReader;
+  /** Reads for each connection that isn't. */
+  readonly catchingUp: InboxReader;
+}
+
 /** An inbox that has connections on this instance: reads it once for all of them, one read at a time. */
 export class ConnectedInbox {
   readonly connections = new Set<Connection>();
@@ -15,10 +22,10 @@ export class ConnectedInbox {
   private dirty = false;
   private change?: Change;
 
-  /** @param reader reads for the connections that are live. */
   constructor(
     readonly key: InboxKey,
-    private readonly reader: InboxReader,
+    private readonly readers: InboxReaders,
+    private readonly onLeft: (connection: Connection, inbox: ConnectedInbox) => void,
   ) {}
 
   /** Something may have happened: look, once more if a look is under way. */
@@ -28,8 +35,18 @@ export class ConnectedInbox {
     if (!this.reading) void this.run();
   }
 
-  /** Reads, for live connections or for one that catches up, and notes what the page tells. See `InboxReader.read`. */
-  async read(reader: InboxReader, after: number | null, isWanted: () => boolean): Promise<StreamPage> {
+  /** Reads for one connection that isn't live. Never resolves once that is not wanted any more. */
+  async catchUp(after: number | null, isWanted: () => boolean): Promise<StreamPage> {
+    return await this.read(this.readers.catchingUp, after, isWanted);
+  }
+
+  left(connection: Connection): void {
+    this.connections.delete(connection);
+    this.onLeft(connection, this);
+  }
+
+  /** Reads, and notes what the page tells. See `InboxReader.read`. */
+  private async read(reader: InboxReader, after: number | null, isWanted: () => boolean): Promise<StreamPage> {
     const before = this.newest;
     const version = before && versionOf(before.numbers);
     const page = await reader.read(this.key, after, isWanted);
@@ -40,7 +57,7 @@ export class ConnectedInbox {
       for (const connection of [...this.connections]) connection.end('age');
     }
     // Streams that are live may not know what this one tells, if its hint was lost, and no sweep would find what is noted.
-    if (this.note(page) && reader !== this.reader) this.refresh();
+    if (this.note(page) && reader !== this.readers.live) this.refresh();
     return page;
   }
 
@@ -83,7 +100,7 @@ export class ConnectedInbox {
       this.change = undefined;
       const live = [...this.connections].filter((connection) => connection.isLive);
       const after = live.length > 0 ? Math.min(...live.map((connection) => connection.position)) : null;
-      const page = await this.read(this.reader, after, () => this.connections.size > 0);
+      const page = await this.read(this.readers.live, after, () => this.connections.size > 0);
       const update = new Update(page, after, change);
       for (const connection of [...this.connections]) connection.offer(update);
       this.dirty ||= page.more;

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
 import type { StreamPage } from '../inbox/inbox.store.js';
 import type { InboxNumbers } from '../notification.js';
+import type { ConnectedInbox } from './connected-inbox.js';
 import { formatCursor, parseCursor } from './cursor.js';
 import { type CloseReason, closeFrame, type Frame, readyFrame, resetFrame, versionOf } from './frame.js';
 import { Pacer } from './pacer.js';
@@ -16,27 +17,22 @@ export interface ConnectionOptions {
   /** `streamsValidFrom` when the client's credentials were checked: a `disconnect()` since then ends the stream. */
   validFrom?: number;
   output?: Writable;
-  /** Takes the frames. */
-  next(frame: Frame): void;
+  /** `next` writes to `output` itself, at once. */
+  isDirect?: boolean;
+  /** Takes frames that belong together. */
+  next(frames: readonly Frame[]): void;
   /** Is called once, when the server ends the stream. */
   complete(): void;
 }
 
-/** What a connection needs of the hub. */
-export interface ConnectionHost {
-  readonly heartbeatMs: number;
-  readonly retryMs: number;
-  readonly slowClientMs: number;
-  readonly maxStreamAgeMs: number | null;
-  readonly maxPendingBytes: number;
-  readonly maxReplay: number;
-  /** Reads on behalf of a connection that isn't live. Never resolves once that is not wanted any more. */
-  read(after: number | null, isWanted: () => boolean): Promise<StreamPage>;
-  /** Has any read told more of the inbox than this page? */
-  isOutdated(page: StreamPage): boolean;
-  /** Has any read told of a `disconnect()` since this connection was let in? */
-  isRevoked(connection: Connection): boolean;
-  left(connection: Connection): void;
+/** What holds for every connection: the module's options of the same names. */
+export interface ConnectionLimits {
+  heartbeatMs: number;
+  retryMs: number;
+  slowClientMs: number;
+  maxStreamAgeMs: number | null;
+  maxPendingBytes: number;
+  maxReplay: number;
 }
 
 /**
@@ -57,41 +53,43 @@ export class Connection {
   private readonly cursor: number | null | undefined;
   private readonly pacer: Pacer;
   private readonly endsAt: number;
+  slot?: number;
   private expiry?: NodeJS.Timeout;
   private closed = false;
   private readonly isWanted = () => !this.closed;
 
   constructor(
-    private readonly host: ConnectionHost,
+    private readonly inbox: ConnectedInbox,
+    private readonly limits: ConnectionLimits,
     private readonly options: ConnectionOptions,
   ) {
-    this.pacer = new Pacer(options.output, host.maxPendingBytes);
+    this.pacer = new Pacer(options.output, limits.maxPendingBytes, options.isDirect);
     this.validFrom = options.validFrom;
     this.cursor = parseCursor(options.lastEventId);
     this.lastEventId = formatCursor(this.cursor);
     // Give or take a tenth, so that clients that came together don't return together.
     this.endsAt =
-      host.maxStreamAgeMs === null ? Infinity : Date.now() + host.maxStreamAgeMs * (0.9 + Math.random() / 5);
-    this.scheduleExpiry();
+      limits.maxStreamAgeMs === null ? Infinity : Date.now() + limits.maxStreamAgeMs * (0.9 + Math.random() / 5);
+    this.watchExpiry(Date.now());
   }
 
   /** Says where the inbox stands, replays what the client has missed, and goes live. */
   async open(): Promise<void> {
     const { cursor } = this;
     const after = cursor ?? null;
-    const page = await this.host.read(after, this.isWanted);
+    const page = await this.inbox.catchUp(after, this.isWanted);
     if (this.closed) return;
     this.validFrom ??= page.streamsValidFrom;
-    if (this.host.isRevoked(this)) return this.end('revoked');
+    if (this.inbox.isRevoked(this)) return this.end('revoked');
 
     const { lastId } = page.numbers;
     const missed = typeof cursor === 'number' ? lastId - cursor : 0;
-    const lost = cursor === null || missed < 0 || missed > this.host.maxReplay;
+    const lost = cursor === null || missed < 0 || missed > this.limits.maxReplay;
     const start = typeof cursor === 'number' && !lost ? cursor : lastId;
     this.position = start;
     this.lastEventId = String(start);
     this.numbers = page.numbers;
-    this.send([readyFrame(start, page.numbers, this.host.heartbeatMs, this.host.retryMs)]);
+    this.send([readyFrame(start, page.numbers, this.limits.heartbeatMs, this.limits.retryMs)]);
     if (lost) this.send([resetFrame(page.numbers)]);
     this.isOpen = true;
     await this.continueFrom(lost ? { ...page, items: [], more: false } : page, after);
@@ -116,7 +114,8 @@ export class Connection {
 
   /** Sends what is due: a ping, or the end of a stream that is too old or too slow. */
   tick(now: number): void {
-    if (this.pacer.stalledFor(now) >= this.host.slowClientMs) this.end('slow');
+    this.watchExpiry(now);
+    if (this.pacer.stalledFor(now) >= this.limits.slowClientMs) this.end('slow');
     else if (now >= this.endsAt) this.end('age');
     else if (this.isOpen && !this.pacer.isStalled) this.send([{ type: 'ping', id: this.lastEventId, data: '{}' }]);
   }
@@ -127,11 +126,11 @@ export class Connection {
    * @param retryMs when it should come back.
    * @param withinMs a response that has not been handed over by then is cut off.
    */
-  end(reason: CloseReason, retryMs?: number, withinMs = this.host.slowClientMs): void {
+  end(reason: CloseReason, retryMs?: number, withinMs = this.limits.slowClientMs): void {
     if (this.closed) return;
     // A client that isn't reading won't see it.
     const stalled = this.pacer.isStalled;
-    if (!stalled) this.options.next(closeFrame(this.lastEventId, reason, retryMs));
+    if (!stalled) this.options.next([closeFrame(this.lastEventId, reason, retryMs)]);
     if (reason === 'shutdown') this.hangUp();
     this.close();
     this.options.complete();
@@ -152,7 +151,7 @@ export class Connection {
     this.isLive = false;
     clearTimeout(this.expiry);
     this.pacer.close();
-    this.host.left(this);
+    this.inbox.left(this);
   }
 
   /** Kept alive, the connection would bring its client back again and again to a server that waits for it to close. */
@@ -177,7 +176,7 @@ export class Connection {
     this.isLive = false;
     if (!(await this.pacer.drained())) return;
     const after = this.position;
-    const page = await this.host.read(after, this.isWanted);
+    const page = await this.inbox.catchUp(after, this.isWanted);
     await this.continueFrom(page, after);
   }
 
@@ -186,14 +185,14 @@ export class Connection {
     let [page, after] = [first, firstAfter];
     while (!this.closed) {
       if (page.items.length > 0 || this.isNews(page.numbers)) this.give(new Update(page, after), page.items);
-      if (!page.more && !this.host.isOutdated(page)) {
+      if (!page.more && !this.inbox.isOutdated(page)) {
         this.position = Math.max(this.position, page.numbers.lastId);
         this.isLive = true;
         return;
       }
       if (!(await this.pacer.drained())) return;
       after = this.position;
-      page = await this.host.read(after, this.isWanted);
+      page = await this.inbox.catchUp(after, this.isWanted);
     }
   }
 
@@ -209,19 +208,21 @@ export class Connection {
   private send(frames: Frame[]): void {
     if (this.closed) return;
     this.pacer.beforeWrite(frames.reduce((bytes, frame) => bytes + 32 + Buffer.byteLength(frame.data), 0));
-    for (const frame of frames) this.options.next(frame);
+    this.options.next(frames);
+    this.pacer.afterWrite();
   }
 
   private isNews(numbers: InboxNumbers): boolean {
     return versionOf(numbers) > versionOf(this.numbers);
   }
 
-  private scheduleExpiry(): void {
+  /** A timer only for the last heartbeats: most streams end long before, and a timer each is dear. */
+  private watchExpiry(now: number): void {
     const { expiresAt } = this.options;
-    if (!expiresAt) return;
-    const left = expiresAt.getTime() - Date.now();
-    const fire = () => (left > MAX_TIMER_MS ? this.scheduleExpiry() : this.end('expired'));
-    this.expiry = setTimeout(fire, Math.min(Math.max(left, 0), MAX_TIMER_MS));
+    if (!expiresAt || this.expiry) return;
+    const left = expiresAt.getTime() - now;
+    if (left > Math.min(2 * this.limits.heartbeatMs, MAX_TIMER_MS)) return;
+    this.expiry = setTimeout(() => this.end('expired'), Math.max(left, 0));
     this.expiry.unref();
   }
 }

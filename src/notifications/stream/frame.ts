@@ -37,6 +37,16 @@ export function closeFrame(id: string, reason: CloseReason, retry?: number): Fra
   return { type: 'close', id, data: JSON.stringify({ reason, reconnect }), retry };
 }
 
+/** Frames as they are sent, field by field in the order in which Nest sends them. */
+export function encodeFrames(frames: readonly Frame[]): string {
+  let text = '';
+  for (const { type, id, retry, data } of frames) {
+    const head = type === undefined ? `id: ${id}` : `event: ${type}\nid: ${id}`;
+    text += retry === undefined ? `${head}\ndata: ${data}\n\n` : `${head}\nretry: ${retry}\ndata: ${data}\n\n`;
+  }
+  return text;
+}
+
 /** Newer than another if greater: ids tell arrivals, the revision tells changes, and neither ever falls. */
 export function versionOf(numbers: InboxNumbers): number {
   return numbers.lastId + numbers.revision;

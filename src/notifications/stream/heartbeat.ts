@@ -2,13 +2,14 @@
 const SLOTS = 16;
 
 interface Beating {
+  /** Where it is in the wheel: kept here, a map of all connections would cost more than they. */
+  slot?: number;
   tick(now: number): void;
 }
 
 /** One timer for the heartbeats of all connections, which it spreads: a wheel with a slot for each turn. */
 export class Heartbeat {
   private readonly slots = Array.from({ length: SLOTS }, () => new Set<Beating>());
-  private readonly slotOf = new Map<Beating, Set<Beating>>();
   private turn = 0;
   private readonly timer: NodeJS.Timeout;
 
@@ -23,8 +24,8 @@ export class Heartbeat {
   }
 
   delete(connection: Beating): void {
-    this.slotOf.get(connection)?.delete(connection);
-    this.slotOf.delete(connection);
+    if (connection.slot !== undefined) this.slots[connection.slot]?.delete(connection);
+    connection.slot = undefined;
   }
 
   close(): void {
@@ -42,9 +43,8 @@ export class Heartbeat {
   }
 
   private put(connection: Beating, index: number): void {
-    this.slotOf.get(connection)?.delete(connection);
-    const slot = this.slots[index] as Set<Beating>;
-    slot.add(connection);
-    this.slotOf.set(connection, slot);
+    this.delete(connection);
+    this.slots[index]?.add(connection);
+    connection.slot = index;
   }
 }

@@ -4,8 +4,8 @@ import type { InboxStore } from '../inbox/inbox.store.js';
 import type { InboxKey } from '../notification.js';
 import { Periodic } from '../periodic.js';
 import { Admission } from './admission.js';
-import { ConnectedInbox } from './connected-inbox.js';
-import { Connection, type ConnectionHost, type ConnectionOptions } from './connection.js';
+import { ConnectedInbox, type InboxReaders } from './connected-inbox.js';
+import { Connection, type ConnectionLimits, type ConnectionOptions } from './connection.js';
 import { Heartbeat } from './heartbeat.js';
 import { InboxReader } from './inbox-reader.js';
 
@@ -15,14 +15,8 @@ const CATCHING_UP_PER_READ = 25;
 const INBOXES_PER_STATEMENT = 5_000;
 const SHUTDOWN_MS = 2_000;
 
-export interface HubOptions {
-  heartbeatMs: number;
-  retryMs: number;
+export interface HubOptions extends ConnectionLimits {
   sweepMs: number;
-  slowClientMs: number;
-  maxStreamAgeMs: number | null;
-  maxPendingBytes: number;
-  maxReplay: number;
   maxStreamsPerRecipient: number;
   maxStreams: number | null;
 }
@@ -35,8 +29,7 @@ export class Hub implements HintHandler, Counted {
   private readonly inboxes = new Map<string, ConnectedInbox>();
   private readonly admission: Admission;
   private readonly heartbeat: Heartbeat;
-  private readonly live: InboxReader;
-  private readonly catchingUp: InboxReader;
+  private readonly readers: InboxReaders;
   private readonly sweeper: Periodic;
   private closing = false;
   private connectionCount = 0;
@@ -51,8 +44,10 @@ export class Hub implements HintHandler, Counted {
   ) {
     this.admission = new Admission(options);
     this.heartbeat = new Heartbeat(options.heartbeatMs);
-    this.live = new InboxReader(store, LIVE_PER_READ, onError);
-    this.catchingUp = new InboxReader(store, CATCHING_UP_PER_READ, onError);
+    this.readers = {
+      live: new InboxReader(store, LIVE_PER_READ, onError),
+      catchingUp: new InboxReader(store, CATCHING_UP_PER_READ, onError),
+    };
     this.sweeper = new Periodic(options.sweepMs, () => this.sweep(), onError);
     this.sweeper.start();
   }
@@ -67,10 +62,10 @@ export class Hub implements HintHandler, Counted {
     const name = nameOf(key);
     let inbox = this.inboxes.get(name);
     if (!inbox) {
-      inbox = new ConnectedInbox(key, this.live);
+      inbox = new ConnectedInbox(key, this.readers, this.onLeft);
       this.inboxes.set(name, inbox);
     }
-    const connection = new Connection(this.hostOf(inbox, name), options);
+    const connection = new Connection(inbox, this.options, options);
     inbox.connections.add(connection);
     this.heartbeat.add(connection);
     this.connectionCount += 1;
@@ -120,8 +115,8 @@ export class Hub implements HintHandler, Counted {
   async shutdown(): Promise<void> {
     this.closing = true;
     this.heartbeat.close();
-    this.live.close();
-    this.catchingUp.close();
+    this.readers.live.close();
+    this.readers.catchingUp.close();
     // Not awaited: a sweep may be waiting for a Postgres that is down.
     void this.sweeper.close();
     const outputs: Promise<void>[] = [];
@@ -137,21 +132,13 @@ export class Hub implements HintHandler, Counted {
     await pause(50);
   }
 
-  private hostOf(inbox: ConnectedInbox, name: string): ConnectionHost {
-    return {
-      ...this.options,
-      read: (after, isWanted) => inbox.read(this.catchingUp, after, isWanted),
-      isOutdated: (page) => inbox.isOutdated(page),
-      isRevoked: (connection) => inbox.isRevoked(connection),
-      left: (connection) => {
-        this.connectionCount -= 1;
-        inbox.connections.delete(connection);
-        this.heartbeat.delete(connection);
-        this.changed.set(name, inbox.key);
-        if (inbox.connections.size === 0 && this.inboxes.get(name) === inbox) this.inboxes.delete(name);
-      },
-    };
-  }
+  private readonly onLeft = (connection: Connection, inbox: ConnectedInbox): void => {
+    const name = nameOf(inbox.key);
+    this.connectionCount -= 1;
+    this.heartbeat.delete(connection);
+    this.changed.set(name, inbox.key);
+    if (inbox.connections.size === 0 && this.inboxes.get(name) === inbox) this.inboxes.delete(name);
+  };
 
   /** What can't be sent now is gone: a signal is only about this moment. */
   private signal(tenant: string, recipient: string | undefined, json: string): void {

@@ -13,12 +13,16 @@ export class Pacer {
   private corked = false;
   private checking?: NodeJS.Immediate;
   private closed = false;
-  private readonly waiting = new Set<(open: boolean) => void>();
+  private waiting?: ((open: boolean) => void)[];
 
-  /** @param output what the frames end up in; without it every client is taken to keep up. */
+  /**
+   * @param output what the frames end up in; without it every client is taken to keep up.
+   * @param isDirect frames are written to `output` at once, not handed to something that writes them later.
+   */
   constructor(
     private readonly output: Writable | undefined,
     private readonly maxPendingBytes: number,
+    private readonly isDirect = false,
   ) {}
 
   /** The client isn't reading as fast as it is written to. */
@@ -46,16 +50,22 @@ export class Pacer {
     return now - this.stalledSince;
   }
 
-  /** Call it before frames of `bytes` are written: what is written until the next turn leaves together. */
+  /** Call it before frames of `bytes` are written. */
   beforeWrite(bytes: number): void {
     if (!this.output || this.closed) return;
     this.pendingBytes += bytes;
+    if (this.isDirect) return;
+    // What is written until the next turn leaves together. In a turn of its own: until then Nest hands over frame by frame.
     if (!this.corked) {
       this.corked = true;
       this.output.cork();
     }
-    // In a turn of its own: until then Nest hands the frames over one by one.
-    this.checking ??= setImmediate(this.check);
+    this.checking ??= setImmediate(check, this);
+  }
+
+  /** Call it after that. */
+  afterWrite(): void {
+    if (this.isDirect && !this.closed && !this.isStalled) this.check();
   }
 
   /** @returns true once the client can take more, false if it has left. */
@@ -63,19 +73,22 @@ export class Pacer {
     if (this.closed) return false;
     if (!this.output) return await new Promise((resolve) => setImmediate(() => resolve(!this.closed)));
     if (!this.checking && !this.isStalled) return true;
-    return await new Promise((resolve) => this.waiting.add(resolve));
+    return await new Promise((resolve) => {
+      this.waiting ??= [];
+      this.waiting.push(resolve);
+    });
   }
 
   close(): void {
     this.closed = true;
     clearImmediate(this.checking);
-    this.output?.off('drain', this.onDrain);
     if (this.corked) this.output?.uncork();
     this.corked = false;
     this.release(false);
   }
 
-  private readonly check = (): void => {
+  /** Looks whether the client has taken what was written. */
+  check(): void {
     this.checking = undefined;
     const output = this.output as Writable;
     if (this.corked) {
@@ -86,28 +99,37 @@ export class Pacer {
       if (this.stalledSince !== undefined) return;
       this.stalledSince = Date.now();
       this.queuedBytes = queuedBytesOf(output);
-      output.once('drain', this.onDrain);
+      output.once('drain', () => this.onDrain());
       return;
     }
     this.pendingBytes = 0;
     this.stalledSince = undefined;
     this.release(true);
-  };
+  }
 
-  private readonly onDrain = (): void => {
+  private onDrain(): void {
+    if (this.closed) return;
     this.stalledSince = undefined;
     // What Nest has queued goes first.
-    this.checking ??= setImmediate(this.check);
-  };
+    this.checking ??= setImmediate(check, this);
+  }
 
   private release(open: boolean): void {
-    for (const resolve of this.waiting) resolve(open);
-    this.waiting.clear();
+    const { waiting } = this;
+    if (!waiting) return;
+    this.waiting = undefined;
+    for (const resolve of waiting) resolve(open);
   }
+}
+
+/** One function for all: a closure for each connection would be as large as what it knows. */
+function check(pacer: Pacer): void {
+  pacer.check();
 }
 
 /** By the handle that Node's own socket timeouts look at: nothing public tells of a write that is halfway done. */
 function queuedBytesOf(output: Writable | undefined): number | undefined {
-  const { socket } = (output ?? {}) as { socket?: { _handle?: { writeQueueSize?: number } | null } | null };
-  return socket?._handle?.writeQueueSize;
+  type Handled = { _handle?: { writeQueueSize?: number } | null };
+  const { socket, _handle } = (output ?? {}) as Handled & { socket?: Handled | null };
+  return (socket?._handle ?? _handle)?.writeQueueSize;
 }

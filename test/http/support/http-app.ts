@@ -17,6 +17,7 @@ import {
   resolveOptions,
 } from '../../../src/notifications/notifications.options.js';
 import { NOTIFICATIONS_OPTIONS } from '../../../src/notifications/notifications.tokens.js';
+import { Hub } from '../../../src/notifications/stream/hub.js';
 import { FakeNotificationService } from './fake-notification-service.js';
 
 export const ADAPTERS = ['express', 'fastify'] as const;
@@ -42,7 +43,8 @@ export class HttpApp {
 
   static async start({ adapter = 'express', options = {}, extras = {}, configure }: HttpAppSettings): Promise<HttpApp> {
     const path = extras.path ?? 'notifications';
-    const resolved = resolveOptions(options);
+    // Over a service that is a fake there is no hub: the streams of the whole are in test/e2e.
+    const resolved = resolveOptions({ streamWriter: 'nest', ...options });
     const service = new FakeNotificationService();
 
     @Module({
@@ -51,6 +53,7 @@ export class HttpApp {
         ...HTTP_PROVIDERS,
         { provide: NOTIFICATIONS_OPTIONS, useValue: resolved },
         { provide: NotificationService, useValue: service },
+        { provide: Hub, useValue: null },
       ],
     })
     class HostModule implements NestModule {
