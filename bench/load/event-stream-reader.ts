@@ -4,7 +4,7 @@ const LF = 0x0a;
 const CR = 0x0d;
 const EMPTY = Buffer.alloc(0);
 /** Events without a mark that a stream may have; anything else that has no mark is a broken frame. */
-const UNMARKED = /^(\n|:.*|retry: \d+|event: (ready|state|ping|reset)(\n(id|retry): .*)*\ndata: .*)$/;
+const UNMARKED = /^(\n|:.*|retry: ?\d+|event: (ready|state|ping|reset)(\n(id|retry): .*)*\ndata: .*)$/;
 
 /**
  * Reads what one connection receives: an HTTP/1.1 response, chunked or not, that is an event stream. Bytes, and no
@@ -113,7 +113,7 @@ function idOf(data: Buffer, start: number, end: number): string | null {
   let at = start;
   for (let line = 0; line < 2 && at < end; line++) {
     const lineEnd = data.indexOf(LF, at);
-    if (data[at] === 0x69 && data[at + 1] === 0x64) return data.toString('latin1', at + 4, Math.min(lineEnd, end));
+    if (data[at] === 0x69 && data[at + 1] === 0x64) return data.toString('latin1', at + (data[at + 3] === 0x20 ? 4 : 3), Math.min(lineEnd, end));
     if (lineEnd === -1) return null;
     at = lineEnd + 1;
   }

@@ -77,8 +77,7 @@ export class NotificationService {
 
   /** The count of unread notifications, with the numbers that tell how new it is. */
   async unreadCount(recipient: Recipient): Promise<InboxNumbers> {
-    const { lastId, unread, revision } = await this.inboxes.numbers(keyOf(recipient)).catch(refuse);
-    return { lastId, unread, revision };
+    return await this.inboxes.numbers(keyOf(recipient)).catch(refuse);
   }
 
   /** Marks notifications as read: up to 1,000 ids, or all up to an id. Ids that are not in the inbox are passed over. */
@@ -145,8 +144,7 @@ export class NotificationService {
 
   /** When `disconnect(recipient)` was last called, in microseconds by the database's clock; 0 if never. */
   async streamsValidFrom(recipient: Recipient): Promise<number> {
-    const { streamsValidFrom } = await this.inboxes.numbers(keyOf(recipient)).catch(refuse);
-    return streamsValidFrom;
+    return await this.inboxes.streamsValidFrom(keyOf(recipient)).catch(refuse);
   }
 
   /**

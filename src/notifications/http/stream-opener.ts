@@ -1,4 +1,3 @@
-import type { ServerResponse } from 'node:http';
 import {
   type CanActivate,
   type ExecutionContext,
@@ -8,26 +7,21 @@ import {
   Logger,
   type MessageEvent,
 } from '@nestjs/common';
-import { EMPTY, ignoreElements, type Observable, timer } from 'rxjs';
+import { ignoreElements, type Observable, timer } from 'rxjs';
 import { keyOf } from '../arguments.js';
-import type { InboxKey } from '../notification.js';
 import { NotificationService } from '../notification.service.js';
 import type { HttpRequest, ResolvedOptions } from '../notifications.options.js';
 import { NOTIFICATIONS_OPTIONS } from '../notifications.tokens.js';
-import { Hub } from '../stream/hub.js';
-import { SocketStream, type StreamStart } from '../stream/socket-stream.js';
 import { refusal } from './http-errors.js';
 import { internalError } from './http-exceptions.js';
 import { type HttpResponse, rawResponse } from './http-message.js';
 import { identityOf, inboxOf } from './identity.js';
 import { describeWithoutCredentials } from './redact.js';
 import { parseLastEventId } from './requests.js';
-import { canTakeOver, takeOver } from './take-over.js';
+import { type Open, SocketStreams } from './socket-streams.js';
+import { canTakeOver } from './take-over.js';
 
 const OPEN = Symbol('nestjs-crm-notifications:open');
-
-/** Opens the stream, as the handler. */
-type Open = () => Observable<MessageEvent>;
 
 /**
  * What HEAD gets: Express and Fastify answer it with the handler of GET, and it must take no place among the streams.
@@ -46,7 +40,7 @@ export class StreamOpener implements CanActivate {
 
   constructor(
     @Inject(NotificationService) private readonly notifications: NotificationService,
-    @Inject(Hub) private readonly hub: Hub,
+    @Inject(SocketStreams) private readonly sockets: SocketStreams,
     @Inject(NOTIFICATIONS_OPTIONS) private readonly options: ResolvedOptions,
   ) {}
 
@@ -76,39 +70,10 @@ export class StreamOpener implements CanActivate {
     // Fastify's reply sees to the end of its response by itself.
     const isExpress = raw === response;
     if (this.options.streamWriter === 'socket' && isExpress && canTakeOver(request, raw)) {
-      return this.onSocket(keyOf(recipient), start, { request, response, events });
+      return this.sockets.reserve(keyOf(recipient), start, { request, response, otherwise: events });
     }
     const opened = events();
     return () => opened;
-  }
-
-  /** Takes a place now, and the socket when the handler runs: until then interceptors of the host may set headers. */
-  private onSocket(
-    key: InboxKey,
-    start: StreamStart,
-    { request, response, events }: { request: HttpRequest; response: ServerResponse; events: Open },
-  ): Open {
-    const release = this.hub.admit(key);
-    response.once('close', release);
-    return () => {
-      if (response.closed) return EMPTY;
-      response.off('close', release);
-      if (!canTakeOver(request, response)) {
-        release();
-        return events();
-      }
-      const taken = takeOver(response);
-      if (!taken) {
-        release();
-        return EMPTY;
-      }
-      const connection = this.hub.connect(key, new SocketStream(taken.socket, taken.isChunked, start));
-      taken.socket.once('close', () => {
-        connection.close();
-        release();
-      });
-      return EMPTY;
-    };
   }
 
   private headers(request: HttpRequest): Record<string, string> {

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 
-/** What Nest sends at the head of an `@Sse()` response, whose place this takes; and the empty line that it begins with. */
+/** What Nest sends at the head of an `@Sse()` response, whose place this takes. */
 const HEADERS = {
   'Content-Type': 'text/event-stream',
   Connection: 'keep-alive',
@@ -10,8 +10,6 @@ const HEADERS = {
   Expires: '0',
   'X-Accel-Buffering': 'no',
 };
-const PREAMBLE = '\n';
-const PREAMBLE_CHUNK = `1\r\n${PREAMBLE}\r\n`;
 
 /** What a socket of `node:net` stands on: libuv's handle, which whoever reads from the connection has. */
 type Handled = { _handle: object | null };
@@ -33,29 +31,34 @@ export function canTakeOver(request: Partial<IncomingMessage>, response: ServerR
   );
 }
 
+/** A connection taken from Node's HTTP server, on which nothing of the response has been written yet. */
+export interface Taken {
+  socket: Socket;
+  /** The response's head, as Node writes it. */
+  head: string;
+  /** The head says that the body comes in chunks. */
+  isChunked: boolean;
+}
+
 /**
- * Sends the head of an event stream, and takes the connection from Node's HTTP server: what stays is a socket. Parser,
- * request, response and all that Express and Nest hold on to as long as a response lasts are garbage from then on; they
- * are three quarters of what a stream costs.
+ * Takes the connection of an event stream from Node's HTTP server: what stays is a socket. Parser, request, response and
+ * all that Express and Nest hold on to as long as a response lasts are garbage from then on; they are most of what a
+ * stream costs.
  *
  * The handle moves to a new socket, as when Node passes a connection to another process. The server is left with a
  * response that has ended and a connection that has closed, and tidies up after both as it always does.
- *
- * @returns the socket that the body is to be written to, in chunks if `isChunked`; undefined if the client isn't reading.
  */
-export function takeOver(response: ServerResponse): { socket: Socket; isChunked: boolean } | undefined {
+export function takeOver(response: ServerResponse): Taken {
   const old = response.socket as Socket;
-  old.cork();
+  let head = '';
+  old.write = writeInto((text) => {
+    head += text;
+  });
   response.writeHead(200, HEADERS);
   response.flushHeaders();
   const isChunked = response.chunkedEncoding;
-  old.write(isChunked ? PREAMBLE_CHUNK : PREAMBLE, 'latin1');
-  old.uncork();
-  if (old.writableLength > 0) {
-    // Not even a head goes out: the client leaves the answer to an earlier request unread.
-    old.destroy();
-    return undefined;
-  }
+  // What ends the response must not end the stream.
+  old.write = writeInto(ignore);
   // A listener to data makes the parser let go of the handle.
   old.on('data', ignore);
   const handle = (old as unknown as Handled)._handle;
@@ -64,18 +67,19 @@ export function takeOver(response: ServerResponse): { socket: Socket; isChunked:
   socket.on('error', ignore);
   // Nothing more is expected of the client; but only who reads learns that it has left.
   socket.resume();
-  socket.setKeepAlive(true);
-  // What ends the response must not end the stream.
-  old.write = discard as typeof old.write;
   response.once('close', () => old.destroy());
   response.end();
-  return { socket, isChunked };
+  return { socket, head, isChunked };
 }
 
 function ignore(): void {}
 
-function discard(...given: unknown[]): boolean {
-  const done = given.at(-1);
-  if (typeof done === 'function') process.nextTick(done);
-  return true;
+/** A `write()` of a socket, by which nothing goes out. */
+function writeInto(take: (text: string) => void): Socket['write'] {
+  return (data: unknown, ...rest: unknown[]): boolean => {
+    take(typeof data === 'string' ? data : Buffer.from(data as Uint8Array).toString('latin1'));
+    const done = rest.at(-1);
+    if (typeof done === 'function') process.nextTick(done);
+    return true;
+  };
 }

@@ -44,6 +44,14 @@ export function inboxStatements(s: string) {
           WHERE p.bytes - p.size < ${PAGE_BYTES}) t ON true
         ORDER BY c.ord, t.id`,
     },
+    /** $1, $2: tenants and recipients. When each was last disconnected; nothing for those that have no inbox. */
+    validFrom: {
+      name: 'valid_from',
+      text: `
+        SELECT c.ord::int, ${VALID_FROM}
+        FROM unnest($1::text[], $2::text[]) WITH ORDINALITY c(tenant_id, recipient_id, ord)
+        JOIN ${s}.inbox i USING (tenant_id, recipient_id)`,
+    },
     /** $1, $2: tenants and recipients. Starts inboxes where there are none, at the present: history is not theirs. */
     create: {
       name: 'create',

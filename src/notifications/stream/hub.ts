@@ -2,6 +2,7 @@ import type { Hint, HintHandler } from '../broker/broker.js';
 import type { ConnectionCount, Counted } from '../inbox/connection-counts.js';
 import type { InboxStore } from '../inbox/inbox.store.js';
 import type { InboxKey } from '../notification.js';
+import { pause } from '../pause.js';
 import { Periodic } from '../periodic.js';
 import { Admission } from './admission.js';
 import { ConnectedInbox, type InboxReaders } from './connected-inbox.js';
@@ -9,9 +10,10 @@ import { Connection, type ConnectionLimits, type ConnectionOptions } from './con
 import { Heartbeat } from './heartbeat.js';
 import { InboxReader } from './inbox-reader.js';
 
-/** Inboxes in one query: of the hub's, which mostly have one new item each, and of connections that catch up. */
-const LIVE_PER_READ = 200;
-const CATCHING_UP_PER_READ = 25;
+/** Inboxes in one query. */
+const INBOXES_PER_READ = 200;
+/** When all clients return at once: without it every second of 10,000 took a query of its own. */
+const GATHER_MS = 20;
 const INBOXES_PER_STATEMENT = 5_000;
 const SHUTDOWN_MS = 2_000;
 
@@ -45,8 +47,8 @@ export class Hub implements HintHandler, Counted {
     this.admission = new Admission(options);
     this.heartbeat = new Heartbeat(options.heartbeatMs);
     this.readers = {
-      live: new InboxReader(store, LIVE_PER_READ, onError),
-      catchingUp: new InboxReader(store, CATCHING_UP_PER_READ, onError),
+      live: new InboxReader(store, INBOXES_PER_READ, onError),
+      catchingUp: new InboxReader(store, INBOXES_PER_READ, onError, GATHER_MS),
     };
     this.sweeper = new Periodic(options.sweepMs, () => this.sweep(), onError);
     this.sweeper.start();
@@ -184,8 +186,4 @@ export class Hub implements HintHandler, Counted {
 /** U+0000 is in no id, so no two keys have the same name. */
 function nameOf({ tenant, recipient }: InboxKey): string {
   return `${tenant}\0${recipient}`;
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms).unref());
 }

@@ -1,5 +1,6 @@
 import type { InboxStore, StreamPage } from '../inbox/inbox.store.js';
 import type { InboxKey } from '../notification.js';
+import { pause } from '../pause.js';
 
 const ROWS_PER_READ = 1_000;
 const ROWS_PER_PAGE = 100;
@@ -25,11 +26,13 @@ export class InboxReader {
   /**
    * @param requestsPerRead inboxes in one query.
    * @param onError is told of each query that fails; it is repeated until Postgres answers.
+   * @param gatherMs where several ask at once, a query begins so long after the one before, unless it is full already.
    */
   constructor(
     private readonly store: InboxStore,
     private readonly requestsPerRead: number,
     private readonly onError: (error: unknown) => void,
+    private readonly gatherMs = 0,
   ) {}
 
   /**
@@ -58,9 +61,12 @@ export class InboxReader {
     while (this.waiting.length > 0) {
       const batch = this.waiting.splice(0, this.requestsPerRead).filter((request) => request.isWanted());
       if (batch.length === 0) continue;
+      const began = performance.now();
       try {
         await this.readBatch(batch);
         this.retryMs = 0;
+        const isGathering = this.waiting.length > 0 && this.waiting.length < this.requestsPerRead;
+        if (isGathering && this.gatherMs > 0) await pause(began + this.gatherMs - performance.now());
       } catch (error) {
         if (this.closed) return;
         // Clients come and go while Postgres is away: what they have left behind must not pile up.

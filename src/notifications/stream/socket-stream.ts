@@ -4,25 +4,38 @@ import { encodeFrames, type Frame } from './frame.js';
 
 /** The end of a body in chunks: RFC 9112, 7.1. */
 const LAST_CHUNK = '0\r\n\r\n';
+/** How long the head of the response waits for the first frame, with which it leaves in one write. */
+const HEAD_WAITS_MS = 50;
 
 /** What is known of a client when its stream is opened. */
 export type StreamStart = Pick<ConnectionOptions, 'lastEventId' | 'expiresAt' | 'validFrom'>;
 
-/** An event stream on a socket of its own: the body of an HTTP/1.1 response whose head has been sent. */
+/** An event stream on a socket of its own: an HTTP/1.1 response whose head is not written yet. */
 export class SocketStream implements ConnectionOptions {
   readonly lastEventId?: string;
   readonly expiresAt?: Date;
   readonly validFrom?: number;
+  /** Not written yet. */
+  private head: string;
+  private headTimer?: NodeJS.Timeout;
 
-  /** @param isChunked as the head says; otherwise the body ends with the connection, as for HTTP/1.0. */
+  /**
+   * @param head of the response, and the empty line that its body begins with.
+   * @param isChunked as the head says; otherwise the body ends with the connection, as for HTTP/1.0.
+   */
   constructor(
     readonly output: Socket,
+    head: string,
     private readonly isChunked: boolean,
     { lastEventId, expiresAt, validFrom }: StreamStart,
   ) {
     this.lastEventId = lastEventId;
     this.expiresAt = expiresAt;
     this.validFrom = validFrom;
+    this.head = head + this.chunk('\n');
+    // Two writes would wake both sides twice. But the stream is open, however long Postgres takes.
+    this.headTimer = setTimeout(() => this.output.write(this.takeHead()), HEAD_WAITS_MS);
+    this.headTimer.unref();
   }
 
   get isDirect(): boolean {
@@ -30,11 +43,29 @@ export class SocketStream implements ConnectionOptions {
   }
 
   next(frames: readonly Frame[]): void {
-    const text = encodeFrames(frames);
-    this.output.write(this.isChunked ? `${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n` : text);
+    this.output.write(this.takeHead() + this.chunk(encodeFrames(frames)));
   }
 
   complete(): void {
-    this.output.end(this.isChunked ? LAST_CHUNK : '');
+    this.output.end(this.takeHead() + (this.isChunked ? LAST_CHUNK : ''));
+  }
+
+  /** The client has left. */
+  close(): void {
+    this.takeHead();
+  }
+
+  private takeHead(): string {
+    const { head } = this;
+    if (this.headTimer) {
+      clearTimeout(this.headTimer);
+      this.headTimer = undefined;
+      this.head = '';
+    }
+    return head;
+  }
+
+  private chunk(text: string): string {
+    return this.isChunked ? `${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n` : text;
   }
 }
