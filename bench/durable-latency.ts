@@ -18,7 +18,7 @@ class DurableLatency implements Scenario {
   readonly title = 'From notify() to the browser at 500 a second, against one INSERT committed';
   readonly subjects = [INSERT, ...Object.keys(SUBJECTS)];
   readonly baseline = INSERT;
-  readonly chart = { metric: 'received p50 ms', title: 'Milliseconds until half of the notifications have come' };
+  readonly charts = [{ metric: 'received p50 ms', title: 'Milliseconds until half of the notifications have come' }];
   private client!: pg.Client;
   private yardstick!: Worker<YardstickTasks>;
   private crms!: Record<string, Worker<CrmTasks>>;

@@ -16,7 +16,7 @@ class OneToMany implements Scenario {
   readonly title = 'One message to 100,000 inboxes, against a bare INSERT … SELECT of their items';
   readonly subjects = [INSERT, NOTIFY];
   readonly baseline = INSERT;
-  readonly chart = { metric: 'items/s', title: 'Items stored a second' };
+  readonly charts = [{ metric: 'items/s', title: 'Items stored a second' }];
   private client!: pg.Client;
   private crm!: Worker<CrmTasks>;
 

@@ -40,7 +40,7 @@ class DurableThroughput implements Scenario {
   readonly title = 'Notifications committed a second, against commits of one INSERT each';
   readonly subjects: readonly string[];
   readonly baseline: string;
-  readonly chart = { metric: 'notifications/s', title: 'Notifications committed a second' };
+  readonly charts = [{ metric: 'notifications/s', title: 'Notifications committed a second' }];
   private client!: pg.Client;
   private postgresUrl!: string;
   private yardstick!: Worker<YardstickTasks>;

@@ -26,10 +26,12 @@ export const polling: Scenario = {
   title: 'Polling for the unread count every 10 s',
   subjects: [...FILES.keys()],
   baseline: RAW,
-  chart: {
-    metric: '% of a core, 10000 clients',
-    title: '10,000 clients that poll every 10 s: % of a core, when nothing happens',
-  },
+  charts: [
+    {
+      metric: '% of a core, 10000 clients',
+      title: '10,000 clients that poll every 10 s: % of a core, when nothing happens',
+    },
+  ],
   measure: async (subject) => {
     const env = { NODE_ENV: 'production' };
     const server = Child.start<PolledRequest, PolledAnswer>(

@@ -113,7 +113,8 @@ function idOf(data: Buffer, start: number, end: number): string | null {
   let at = start;
   for (let line = 0; line < 2 && at < end; line++) {
     const lineEnd = data.indexOf(LF, at);
-    if (data[at] === 0x69 && data[at + 1] === 0x64) return data.toString('latin1', at + (data[at + 3] === 0x20 ? 4 : 3), Math.min(lineEnd, end));
+    if (data[at] === 0x69 && data[at + 1] === 0x64)
+      return data.toString('latin1', at + (data[at + 3] === 0x20 ? 4 : 3), Math.min(lineEnd, end));
     if (lineEnd === -1) return null;
     at = lineEnd + 1;
   }

@@ -7,7 +7,7 @@ export type LoadRequest =
   | { do: 'expect'; messages: number; timeoutMs: number }
   /** Connections `first` to `first + count - 1` stop reading, or read again. */
   | { do: 'pause' | 'resume'; first: number; count: number }
-  /** The last of each, `null` where there was no message: what a connection has received so far. */
+  /** The last event ID of each connection, in the order in which they were opened. */
   | { do: 'lastEventIds' }
   /** All connections are reset at once. What each recipient expects next stays. */
   | { do: 'disconnect' };

@@ -1,3 +1,4 @@
+import type { Chart } from '../support/scenario.js';
 import { formatFigure, formatRatio } from './figures.js';
 import type { Results } from './results.js';
 
@@ -28,9 +29,9 @@ const BAR = 16;
 /** Of the system fonts at 13 px, a little more than an average character takes. */
 const CHARACTER = 7.2;
 
-/** The chart's metric as a bar a subject, with a whisker from the least to the most, and the figures written beside it. */
-export function drawChart(results: Results, isOurs: (subject: string) => boolean = () => false): string {
-  const { chart, baseline, rounds, summaries, machine, versions, measuredAt } = results;
+/** A metric as a bar a subject, with a whisker from the least to the most, and the figures written beside it. */
+export function drawChart(results: Results, chart: Chart, isOurs: (subject: string) => boolean = () => false): string {
+  const { baseline, rounds, summaries, machine, versions, measuredAt } = results;
   const rows = Object.entries(summaries).map(([subject, metrics]) => rowOf(subject, metrics[chart.metric]));
   const labels = Math.max(0, ...rows.map(({ subject }) => subject.length)) * CHARACTER;
   const texts = Math.max(0, ...rows.map(({ text }) => text.length)) * CHARACTER;

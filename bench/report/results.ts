@@ -1,7 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Summaries, Summary } from '../support/rounds.js';
-import type { Scenario } from '../support/scenario.js';
+import type { Chart } from '../support/scenario.js';
 import type { Machine, Versions } from './machine.js';
 
 /** What a run of one scenario gave, as its file keeps it. */
@@ -9,7 +9,7 @@ export interface Results {
   scenario: string;
   title: string;
   baseline: string;
-  chart: Scenario['chart'];
+  charts: readonly Chart[];
   /** An ISO date. */
   measuredAt: string;
   machine: Machine;
@@ -38,17 +38,17 @@ export async function readResults(file: string): Promise<Results> {
 }
 
 function parseResults(json: unknown): Results {
-  const { scenario, title, baseline, measuredAt, rounds, chart, machine, versions, summaries } = object(
+  const { scenario, title, baseline, measuredAt, rounds, charts, machine, versions, summaries } = object(
     json,
     'the file',
   );
-  const { metric, title: chartTitle } = object(chart, 'chart');
+  if (!Array.isArray(charts)) throw new Error('charts is no list');
   const { cpu, cores, memoryGb, kernel, openFiles } = object(machine, 'machine');
   return {
     scenario: string(scenario, 'scenario'),
     title: string(title, 'title'),
     baseline: string(baseline, 'baseline'),
-    chart: { metric: string(metric, 'chart.metric'), title: string(chartTitle, 'chart.title') },
+    charts: charts.map(parseChart),
     measuredAt: date(measuredAt, 'measuredAt'),
     machine: {
       cpu: string(cpu, 'machine.cpu'),
@@ -61,6 +61,11 @@ function parseResults(json: unknown): Results {
     rounds: number(rounds, 'rounds'),
     summaries: entries(summaries, 'summaries', (metrics, subject) => entries(metrics, subject, parseSummary)),
   };
+}
+
+function parseChart(json: unknown, i: number): Chart {
+  const { metric, title } = object(json, `charts[${i}]`);
+  return { metric: string(metric, `charts[${i}].metric`), title: string(title, `charts[${i}].title`) };
 }
 
 function parseSummary(json: unknown, where: string): Summary {

@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Answer, type Listening, type Message, monotonicUs, type Request } from './protocol.js';
+import { type Answer, type Listening, type Message, monotonicUs, type Request, type Targeted } from './protocol.js';
 
 /** A server, as far as a measurement needs to know it. */
 export interface Measured extends Listening {
   /** Sends to one recipient. What is returned is awaited before the measurement counts as done. */
   send(to: number, message: Message): unknown;
   broadcast(message: Message): unknown;
+  /** Sends one message to several. @default `send` to each */
+  sendToMany?(to: readonly number[], message: Message): unknown;
   connections(): number;
 }
 
@@ -21,14 +23,22 @@ export function control(server: Measured): void {
     if (padding) message.padding = 'x'.repeat(padding);
     return message;
   };
+  const targeted = ({ messages, perSecond, recipients, first = 0 }: Targeted) =>
+    paced(messages, perSecond, (i) => {
+      const to = first + (i % recipients);
+      return server.send(to, next(to));
+    });
   const handle = async (request: Request): Promise<Answer> => {
     switch (request.do) {
-      case 'targeted': {
-        const { messages, perSecond, recipients, first = 0, padding } = request;
-        await paced(messages, perSecond, (i) => {
-          const to = first + (i % recipients);
-          return server.send(to, next(to, padding));
-        });
+      case 'targeted':
+        await targeted(request);
+        return { done: true };
+      case 'offer': {
+        const all = Array.from({ length: request.recipients }, (_, user) => user);
+        const sendToMany =
+          server.sendToMany ?? ((to, message) => Promise.all(to.map((one) => server.send(one, message))));
+        const offering = paced(request.messages, request.perSecond, () => sendToMany(all, next(-1, request.padding)));
+        await Promise.all([offering, targeted(request.beside)]);
         return { done: true };
       }
       case 'broadcast':

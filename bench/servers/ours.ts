@@ -20,6 +20,7 @@ const { values } = parseArgs({
     /** `signal` is live only, as all that the peers send; `notify` stores. */
     send: { type: 'string', default: 'signal' },
     broker: { type: 'string', default: 'in-process' },
+    writer: { type: 'string', default: 'socket' },
   },
 });
 const HOUR_MS = 3_600_000;
@@ -34,6 +35,7 @@ const RECIPIENT_HEADER = 'x-recipient';
         expiresAt: new Date(Date.now() + 8 * HOUR_MS),
       }),
       streamToken: { secret: TOKEN_SECRET },
+      streamWriter: values.writer as 'socket' | 'nest',
       broker: values.broker === 'postgres' ? postgresBroker() : inProcessBroker(),
     }),
   ],
@@ -59,6 +61,7 @@ control({
     values.send === 'signal'
       ? notifications.signal(recipientOf(to), 'deal.assigned', message)
       : notifications.notify(recipientOf(to), notification(message)),
+  sendToMany: (to, message) => notifications.notify(to.map(recipientOf), notification(message)),
   broadcast: (message) =>
     values.send === 'signal'
       ? notifications.signalAll('deal.assigned', message)

@@ -16,10 +16,19 @@ export interface Listening {
 /** What it is asked, one thing at a time; it answers when that is done. */
 export type Request =
   /** `messages` at a steady rate, the first to recipient `first`, the next to the one after it, around `recipients`. */
-  | { do: 'targeted'; messages: number; perSecond: number; recipients: number; first?: number; padding?: number }
+  | ({ do: 'targeted' } & Targeted)
   /** `messages` to everybody, at a steady rate. */
   | { do: 'broadcast'; messages: number; perSecond: number }
+  /** `messages` to each of recipients 0 to `recipients` - 1 at a steady rate; beside it, targeted ones as above. */
+  | { do: 'offer'; messages: number; perSecond: number; recipients: number; padding: number; beside: Targeted }
   | { do: 'connections' };
+
+export interface Targeted {
+  messages: number;
+  perSecond: number;
+  recipients: number;
+  first?: number;
+}
 
 export type Answer = { done: true } | { connections: number } | { failed: string };
 

@@ -1,6 +1,12 @@
 /** What one turn of one subject gave: metric → number. The metrics' units stand in their names: `p50 ms`, `RSS KB`. */
 export type Sample = Record<string, number>;
 
+/** The bars of one metric. */
+export interface Chart {
+  readonly metric: string;
+  readonly title: string;
+}
+
 /** One thing that is measured, of several subjects that take turns. */
 export interface Scenario {
   /** What `--only` takes, and the name of its file in bench/results. */
@@ -9,8 +15,8 @@ export interface Scenario {
   readonly subjects: readonly string[];
   /** The subject that every other is divided by. */
   readonly baseline: string;
-  /** What is compared in the chart. */
-  readonly chart: { readonly metric: string; readonly title: string };
+  /** What is compared in charts, one each. */
+  readonly charts: readonly Chart[];
   /** Starts what all turns share. @returns ends it. */
   prepare?(): Promise<() => Promise<void>>;
   /**

@@ -8,6 +8,8 @@ export interface Subject {
   name: string;
   file: string;
   args?: readonly string[];
+  /** Of those to one recipient each; fewer where one takes long. */
+  messages?: number;
   /** It is given an empty database: `--postgres URL`. */
   needsPostgres?: boolean;
 }
@@ -20,10 +22,10 @@ export class ServerProcess {
     readonly listening: Listening,
   ) {}
 
-  static async start(subject: Subject, postgresUrl?: string): Promise<ServerProcess> {
+  static async start(subject: Subject, postgresUrl: string): Promise<ServerProcess> {
     const { file, args = [] } = subject;
     const url = new URL(`../servers/${file}`, import.meta.url);
-    const all = [...args, ...(postgresUrl === undefined ? [] : ['--postgres', postgresUrl])];
+    const all = [...args, ...(postgresUrl === '' ? [] : ['--postgres', postgresUrl])];
     const child = Child.start<Request, Answer>(url, all, { NODE_ENV: 'production' });
     return new ServerProcess(subject, child, await child.next<Listening>());
   }
@@ -35,7 +37,7 @@ export class ServerProcess {
     return Array.from({ length: recipients }, (_, user) => `${path}${user}`);
   }
 
-  async send(request: Extract<Request, { do: 'targeted' | 'broadcast' }>): Promise<void> {
+  async send(request: Extract<Request, { do: 'targeted' | 'broadcast' | 'offer' }>): Promise<void> {
     await this.child.ask<{ done: true }>(request);
   }
 

@@ -1,20 +1,50 @@
+import { findOptional } from '../servers/optional.js';
 import type { Subject } from './server-process.js';
 
 /** The yardstick that every other is divided by. */
 export const RAW = 'raw node:http';
 
-/** Ours and its peers, by the names in the tables. */
-export const SUBJECTS: readonly Subject[] = [
+/** Ours, live only, as all that the peers send; and stored in Postgres, as no peer does. */
+export const OURS = { signal: 'ours, signal', notify: 'ours, notify', nest: 'ours, signal, by Nest' } as const;
+
+const GO = 'Go net/http';
+const NCHAN = 'nchan (nginx)';
+
+const SUBJECTS: readonly Subject[] = [
   { name: RAW, file: 'raw-http.ts' },
-  { name: 'ours, signal', file: 'ours.ts', args: ['--send', 'signal'], needsPostgres: true },
-  { name: 'ours, notify', file: 'ours.ts', args: ['--send', 'notify'], needsPostgres: true },
-  { name: 'Nest @Sse, Subject + filter', file: 'nest-sse-tutorial.ts' },
+  { name: OURS.signal, file: 'ours.ts', args: ['--send', 'signal'], needsPostgres: true },
+  { name: OURS.notify, file: 'ours.ts', args: ['--send', 'notify'], needsPostgres: true },
+  { name: OURS.nest, file: 'ours.ts', args: ['--send', 'signal', '--writer', 'nest'], needsPostgres: true },
+  // Beyond one core from 5,000 on: as many as the others get would take minutes.
+  { name: 'Nest @Sse, Subject + filter', file: 'nest-sse-tutorial.ts', messages: 500 },
   { name: 'Nest @Sse, map', file: 'nest-sse-map.ts' },
   { name: 'better-sse', file: 'better-sse.ts' },
   { name: 'ws', file: 'ws.ts' },
   { name: 'socket.io', file: 'socket-io.ts' },
   { name: 'Nest gateway, socket.io', file: 'nest-socket-io.ts' },
+  { name: GO, file: 'go.ts' },
+  { name: NCHAN, file: 'nchan.ts' },
 ];
+
+const OPTIONAL = (
+  [
+    [GO, 'go'],
+    [NCHAN, 'nchan'],
+  ] as const
+).map(([name, program]) => ({ name, program, ...findOptional(program) }));
+
+/** Why a subject can't take part on this machine. */
+export const LEFT_OUT: ReadonlyMap<string, string> = new Map(
+  OPTIONAL.flatMap((one) => ('leftOut' in one ? [[one.name, one.leftOut]] : [])),
+);
+
+/** Of those that are no packages of npm. */
+export const OPTIONAL_VERSIONS: Record<string, string> = Object.fromEntries(
+  OPTIONAL.flatMap((one) => ('version' in one ? [[one.program, one.version]] : [])),
+);
+
+/** Ours and every peer that this machine has. */
+export const PEERS: readonly string[] = SUBJECTS.map(({ name }) => name).filter((name) => !LEFT_OUT.has(name));
 
 export function subjectNamed(name: string): Subject {
   const subject = SUBJECTS.find((one) => one.name === name);

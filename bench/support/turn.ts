@@ -1,19 +1,22 @@
-import type { PrivatePostgres } from '../../test/support/postgres-server.js';
 import { withDatabase } from './bench-database.js';
 import { LoadProcess } from './load-process.js';
+import { benchPostgres } from './postgres.js';
 import { cpuOfTree } from './process-usage.js';
-import { ServerProcess, type Subject } from './server-process.js';
+import { ServerProcess } from './server-process.js';
+import { subjectNamed } from './subjects.js';
 
 /** One turn of one subject: its server and its clients, each in a process of their own. */
 export interface Turn {
   server: ServerProcess;
   load: LoadProcess;
+  /** Of the server's database; empty where it has none. */
+  postgresUrl: string;
   /** What the work used of the processors. */
   usage(work: () => Promise<unknown>): Promise<Usage>;
 }
 
 /** Milliseconds; `server`, `load` and `postgres` of CPU time. */
-export interface Usage {
+interface Usage {
   wall: number;
   server: number;
   load: number;
@@ -22,18 +25,17 @@ export interface Usage {
 
 const WARM_UP_CLIENTS = 500;
 
-/** Starts a server and its load client, warms both up, and ends them in any case. */
-export async function withTurn<T>(
-  subject: Subject,
-  postgres: PrivatePostgres,
-  use: (turn: Turn) => Promise<T>,
-): Promise<T> {
-  const run = async (postgresUrl?: string) => {
+/** Starts a server and its load client, warms both up, and ends them in any case. @param name of the subject. */
+export async function withTurn<T>(name: string, use: (turn: Turn) => Promise<T>): Promise<T> {
+  const subject = subjectNamed(name);
+  const postgres = await benchPostgres();
+  const run = async (postgresUrl = '') => {
     const server = await ServerProcess.start(subject, postgresUrl);
     const load = new LoadProcess();
+    const usage = (work: () => Promise<unknown>) => measureUsage(server, load, postgres.pid as number, work);
     try {
       await warmUp(server, load);
-      return await use({ server, load, usage: (work) => measureUsage(server, load, postgres, work) });
+      return await use({ server, load, postgresUrl, usage });
     } finally {
       await Promise.all([server.end(), load.end()]);
     }
@@ -44,14 +46,14 @@ export async function withTurn<T>(
 async function measureUsage(
   server: ServerProcess,
   load: LoadProcess,
-  postgres: PrivatePostgres,
+  postgresPid: number,
   work: () => Promise<unknown>,
 ): Promise<Usage> {
   const now = () => ({
     wall: performance.now(),
     server: server.cpuMs,
     load: load.cpuMs,
-    postgres: cpuOfTree(postgres.pid as number),
+    postgres: cpuOfTree(postgresPid),
   });
   const before = now();
   await work();

@@ -54,7 +54,7 @@ test('the subjects take turns, and the first turn of each does not count', async
       title: 'Turns',
       subjects: ['a', 'b'],
       baseline: 'a',
-      chart: { metric: 'turn', title: 'Turn' },
+      charts: [{ metric: 'turn', title: 'Turn' }],
       prepare: async () => async () => {
         ended = true;
       },
@@ -75,7 +75,7 @@ test('what was prepared is ended although a turn failed, and the run fails', asy
     title: 'Fails',
     subjects: ['a'],
     baseline: 'a',
-    chart: { metric: 'turn', title: 'Turn' },
+    charts: [{ metric: 'turn', title: 'Turn' }],
     prepare: async () => async () => {
       ended = true;
     },

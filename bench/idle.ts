@@ -1,0 +1,27 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Scenario } from './support/scenario.js';
+import { OURS, PEERS, RAW } from './support/subjects.js';
+import { withTurn } from './support/turn.js';
+
+const CLIENTS = 10_000;
+/** Longer than a heartbeat and a sweep of ours, and than a ping of socket.io. */
+const MS = 30_000;
+
+/** What a server does while nothing happens: heartbeats, sweeps, pings. */
+export const idle: Scenario = {
+  name: 'idle',
+  title: 'Ten thousand connections on which nothing happens',
+  subjects: PEERS.filter((name) => name !== OURS.notify),
+  baseline: RAW,
+  charts: [{ metric: '% of a core', title: '10,000 connections on which nothing happens: % of a core' }],
+  measure: (name) =>
+    withTurn(name, async ({ server, load, usage }) => {
+      await load.connect(server, { paths: await server.paths(CLIENTS), underWay: 100 });
+      await sleep(5_000);
+      const used = await usage(() => sleep(MS));
+      return {
+        '% of a core': (used.server * 100) / used.wall,
+        '% of a core, Postgres': (used.postgres * 100) / used.wall,
+      };
+    }),
+};

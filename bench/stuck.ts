@@ -1,0 +1,52 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Sample, Scenario } from './support/scenario.js';
+import { OURS, PEERS, RAW } from './support/subjects.js';
+import { withTurn } from './support/turn.js';
+
+const STUCK = 100;
+const HEALTHY = 100;
+/** 100 readers × 1,000 messages × 10 kB: 1 GB. */
+const MESSAGES = 1_000;
+const PADDING = 10_000;
+const PER_SECOND = 100;
+const BESIDE = { messages: 2_000, perSecond: 200, recipients: HEALTHY, first: STUCK };
+
+/** Readers that stop reading while 1 GB is sent to them, beside healthy ones. */
+export const stuck: Scenario = {
+  name: 'stuck',
+  title: '100 readers that stop reading, 1 GB for them, and 100 healthy readers beside them',
+  subjects: PEERS.filter((name) => name !== OURS.signal),
+  baseline: RAW,
+  charts: [{ metric: 'RSS + MB', title: '100 readers that stop reading, 1 GB for them: memory that it takes (MB)' }],
+  measure: (name) =>
+    withTurn(name, async ({ server, load }) => {
+      const paths = await server.paths(STUCK + HEALTHY);
+      await load.connect(server, { paths, underWay: 50 });
+      await server.send({ do: 'targeted', ...BESIDE });
+      const undisturbed = await load.expect(BESIDE.messages);
+      await load.pause(0, STUCK);
+      const idle = server.rssKb;
+      let peak = idle;
+      let offering = true;
+      const watching = (async () => {
+        for (; offering; await sleep(100)) peak = Math.max(peak, server.rssKb);
+      })();
+      const offer = { messages: MESSAGES, perSecond: PER_SECOND, recipients: STUCK, padding: PADDING };
+      await server.send({ do: 'offer', ...offer, beside: BESIDE });
+      const disturbed = await load.expect(BESIDE.messages);
+      const sample: Sample = {
+        'RSS + MB': 0,
+        'healthy p99 ms': disturbed.p99,
+        'healthy p99 ms, undisturbed': undisturbed.p99,
+        'healthy p99, times the undisturbed': disturbed.p99 / undisturbed.p99,
+      };
+      await load.resume(0, STUCK);
+      const returned = performance.now();
+      await load.expect(STUCK * MESSAGES, 120_000);
+      sample['s until they have it all'] = (performance.now() - returned) / 1_000;
+      offering = false;
+      await watching;
+      sample['RSS + MB'] = (peak - idle) / 1_024;
+      return sample;
+    }),
+};
