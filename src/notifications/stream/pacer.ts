@@ -65,7 +65,10 @@ export class Pacer {
 
   /** Call it after that. */
   afterWrite(): void {
-    if (this.isDirect && !this.closed && !this.isStalled) this.check();
+    if (!this.isDirect || this.closed || this.isStalled) return;
+    if (this.output?.writableNeedDrain) this.check();
+    // The kernel may take megabytes in one turn. A turn's end is looked for only by what a fourth waits of: not for each frame.
+    else if (this.pendingBytes * 4 >= this.maxPendingBytes) this.checking ??= setImmediate(check, this);
   }
 
   /** @returns true once the client can take more, false if it has left. */
