@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { postgresBroker } from '../../src/notifications/index.js';
+import { STREAM_WRITERS } from '../support/adapters.js';
 import { accessToken, type CrmApp, createMigratedDatabase, startCrmApp } from '../support/crm-app.js';
 import type { TestDatabase } from '../support/database.js';
 import { inboxRows } from '../support/inbox-rows.js';
@@ -9,7 +10,7 @@ import { StreamClient } from '../support/stream-client.js';
 /** What one that is 255 characters long may take at most: four bytes each. */
 const longest = (character: string) => character.repeat(255);
 
-describe('Signals', () => {
+describe.each(STREAM_WRITERS)('Signals, streams by %s', (streamWriter) => {
   let database: TestDatabase;
   let here: CrmApp;
   let there: CrmApp;
@@ -19,7 +20,7 @@ describe('Signals', () => {
 
   beforeAll(async () => {
     database = await createMigratedDatabase();
-    [here, there] = (await startInstances(database, 2, NO_SWEEP)) as [CrmApp, CrmApp];
+    [here, there] = (await startInstances(database, 2, { streamWriter, ...NO_SWEEP })) as [CrmApp, CrmApp];
   });
 
   beforeEach(() => {
@@ -234,7 +235,7 @@ describe('Signals', () => {
 
   test('need no broker on their own instance, and whoever sends does not notice that it is down', async () => {
     const alone = await startCrmApp(database, {
-      notifications: { broker: postgresBroker({ url: 'postgres://postgres@127.0.0.1:1/none' }) },
+      notifications: { streamWriter, broker: postgresBroker({ url: 'postgres://postgres@127.0.0.1:1/none' }) },
     });
     const client = await open(alone, alice);
     alone.notifications.signal([alice, bob], 'progress');

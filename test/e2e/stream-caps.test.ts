@@ -1,12 +1,12 @@
 import { connect } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { ADAPTERS } from '../support/adapters.js';
+import { STREAM_HOSTS } from '../support/adapters.js';
 import { type CrmApp, createMigratedDatabase, startCrmApp } from '../support/crm-app.js';
 import type { TestDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';
 import { StreamClient } from '../support/stream-client.js';
 
-describe.each(ADAPTERS)('Stream caps on %s', (_, adapter) => {
+describe.each(STREAM_HOSTS)('Stream caps on %s', (_, adapter, writer) => {
   let database: TestDatabase;
   let crm: CrmApp;
   /** Guards that are under way, waiting for the test. */
@@ -19,6 +19,7 @@ describe.each(ADAPTERS)('Stream caps on %s', (_, adapter) => {
     crm = await startCrmApp(database, {
       adapter: adapter(),
       notifications: {
+        ...writer,
         jwt: undefined,
         streamToken: { secret: 'a secret for stream tokens' },
         authenticate: async ({ headers }) => {

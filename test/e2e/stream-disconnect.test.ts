@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { inProcessBroker } from '../../src/notifications/index.js';
+import { STREAM_WRITERS } from '../support/adapters.js';
 import { accessToken, type CrmApp, createMigratedDatabase, startCrmApp } from '../support/crm-app.js';
 import type { TestDatabase } from '../support/database.js';
 import { StreamClient } from '../support/stream-client.js';
 
 const REVOKED = { reason: 'revoked', reconnect: false };
 
-describe('disconnect()', () => {
+describe.each(STREAM_WRITERS)('disconnect(), streams by %s', (streamWriter) => {
   let database: TestDatabase;
   let here: CrmApp;
   /** Gets every hint. */
@@ -20,9 +21,9 @@ describe('disconnect()', () => {
   beforeAll(async () => {
     database = await createMigratedDatabase();
     const broker = inProcessBroker();
-    here = await startCrmApp(database, { notifications: { broker, maxStreamsPerRecipient: 200 } });
-    linked = await startCrmApp(database, { notifications: { broker } });
-    deaf = await startCrmApp(database, { notifications: { sweepMs: 200 } });
+    here = await startCrmApp(database, { notifications: { streamWriter, broker, maxStreamsPerRecipient: 200 } });
+    linked = await startCrmApp(database, { notifications: { streamWriter, broker } });
+    deaf = await startCrmApp(database, { notifications: { streamWriter, sweepMs: 200 } });
   });
 
   beforeEach(async () => {

@@ -1,10 +1,10 @@
 import { Agent, get, type IncomingMessage } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { ADAPTERS } from '../support/adapters.js';
+import { STREAM_HOSTS } from '../support/adapters.js';
 import { accessToken, createMigratedDatabase, startCrmApp } from '../support/crm-app.js';
 import type { TestDatabase } from '../support/database.js';
 
-describe.each(ADAPTERS)('Shutdown and kept-alive connections on %s', (_, adapter) => {
+describe.each(STREAM_HOSTS)('Shutdown and kept-alive connections on %s', (_, adapter, writer) => {
   let database: TestDatabase;
 
   beforeAll(async () => {
@@ -16,7 +16,7 @@ describe.each(ADAPTERS)('Shutdown and kept-alive connections on %s', (_, adapter
   });
 
   test('clients that come back at once, over the connection that they have, do not keep it from closing', async () => {
-    const crm = await startCrmApp(database, { adapter: adapter() });
+    const crm = await startCrmApp(database, { adapter: adapter(), notifications: writer });
     const agent = new Agent({ keepAlive: true, maxSockets: 5 });
     const headers = { authorization: `Bearer ${await accessToken('ann')}` };
     let over = false;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { InboxStore } from '../../src/notifications/inbox/inbox.store.js';
-import { ADAPTERS } from '../support/adapters.js';
+import { STREAM_HOSTS } from '../support/adapters.js';
 import { accessToken, type CrmApp, createMigratedDatabase, startCrmApp } from '../support/crm-app.js';
 import type { TestDatabase } from '../support/database.js';
 import { anyCharacter, largestNotification } from '../support/largest-notification.js';
@@ -9,14 +9,14 @@ import { StreamClient } from '../support/stream-client.js';
 const MISSED = 1_000;
 const USERS = { alike: 'alike', mixed: 'mixed', stalling: 'stalling' };
 
-describe.each(ADAPTERS)('Paced by the socket, on %s', (_, adapter) => {
+describe.each(STREAM_HOSTS)('Paced by the socket, on %s', (_, adapter, writer) => {
   let database: TestDatabase;
   let crm: CrmApp;
   let reads: string[];
 
   beforeAll(async () => {
     database = await createMigratedDatabase();
-    crm = await startCrmApp(database, { adapter: adapter() });
+    crm = await startCrmApp(database, { adapter: adapter(), notifications: writer });
     const store = crm.app.get(InboxStore);
     const read = store.read.bind(store);
     jest.spyOn(store, 'read').mockImplementation(async (requests, limit) => {

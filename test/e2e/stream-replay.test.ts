@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { STREAM_WRITERS } from '../support/adapters.js';
 import { accessToken, type CrmApp, createMigratedDatabase, startCrmApp } from '../support/crm-app.js';
 import type { TestDatabase } from '../support/database.js';
 import { StreamClient } from '../support/stream-client.js';
@@ -6,13 +7,13 @@ import { StreamClient } from '../support/stream-client.js';
 const ROUNDS = 25;
 const CLIENTS = 8;
 
-describe('Replay while writers write', () => {
+describe.each(STREAM_WRITERS)('Replay while writers write, streams by %s', (streamWriter) => {
   let database: TestDatabase;
   let crm: CrmApp;
 
   beforeAll(async () => {
     database = await createMigratedDatabase();
-    crm = await startCrmApp(database, { notifications: { maxReplay: 1_000_000 } });
+    crm = await startCrmApp(database, { notifications: { streamWriter, maxReplay: 1_000_000 } });
   });
 
   afterAll(async () => {

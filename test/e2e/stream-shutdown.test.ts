@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Hub } from '../../src/notifications/stream/hub.js';
-import { ADAPTERS } from '../support/adapters.js';
+import { STREAM_HOSTS } from '../support/adapters.js';
 import { accessToken, type CrmApp, createMigratedDatabase, startCrmApp } from '../support/crm-app.js';
 import type { TestDatabase } from '../support/database.js';
 import { StreamClient } from '../support/stream-client.js';
 
 const STREAMS = 300;
 
-describe.each(ADAPTERS)('Shutdown on %s', (_, adapter) => {
+describe.each(STREAM_HOSTS)('Shutdown on %s', (_, adapter, writer) => {
   let database: TestDatabase;
 
   beforeAll(async () => {
@@ -19,7 +19,8 @@ describe.each(ADAPTERS)('Shutdown on %s', (_, adapter) => {
   });
 
   async function start(): Promise<CrmApp> {
-    return await startCrmApp(database, { adapter: adapter(), notifications: { maxStreamsPerRecipient: 1_000 } });
+    const notifications = { ...writer, maxStreamsPerRecipient: 1_000 };
+    return await startCrmApp(database, { adapter: adapter(), notifications });
   }
 
   test(`${STREAMS} streams, some of which stall: all healthy ones are told, and it is over in 3 s`, async () => {

@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { inProcessBroker } from '../../src/notifications/index.js';
+import { STREAM_WRITERS } from '../support/adapters.js';
 import { accessToken, type CrmApp, createMigratedDatabase, startCrmApp } from '../support/crm-app.js';
 import type { TestDatabase } from '../support/database.js';
 import { largestNotification } from '../support/largest-notification.js';
@@ -20,7 +21,7 @@ interface Memory {
   connections: number;
 }
 
-describe(`${STALLED} clients that stall`, () => {
+describe.each(STREAM_WRITERS)(`${STALLED} clients that stall, streams by %s`, (streamWriter) => {
   let database: TestDatabase;
   /** Sends. */
   let crm: CrmApp;
@@ -35,7 +36,7 @@ describe(`${STALLED} clients that stall`, () => {
     const file = new URL('../support/stream-server.ts', import.meta.url);
     // A small young generation: RSS then tells what is held, and not how late V8 collects.
     const env = { ...process.env, NODE_OPTIONS: '--max-semi-space-size=2' };
-    server = spawnTs(file, [database.url], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], env });
+    server = spawnTs(file, [database.url, streamWriter], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], env });
     [{ url }] = (await once(server, 'message')) as [{ url: string }];
     for (let i = 0; i < MISSED; i += 20) await sendToAll(20);
   }, 120_000);

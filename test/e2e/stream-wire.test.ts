@@ -1,11 +1,11 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { ADAPTERS } from '../support/adapters.js';
+import { STREAM_HOSTS } from '../support/adapters.js';
 import { accessToken, type CrmApp, createMigratedDatabase, startCrmApp } from '../support/crm-app.js';
 import type { TestDatabase } from '../support/database.js';
 import { RawStream } from '../support/raw-stream.js';
 import { StreamClient } from '../support/stream-client.js';
 
-describe.each(ADAPTERS)('The wire format on %s', (_, adapter) => {
+describe.each(STREAM_HOSTS)('The wire format on %s', (_, adapter, writer) => {
   let database: TestDatabase;
   let crm: CrmApp;
   let user: string;
@@ -17,7 +17,7 @@ describe.each(ADAPTERS)('The wire format on %s', (_, adapter) => {
     database = await createMigratedDatabase();
     crm = await startCrmApp(database, {
       adapter: adapter(),
-      notifications: { maxReplay: 10, heartbeatMs: 2_000, retryMs: 1_234 },
+      notifications: { ...writer, maxReplay: 10, heartbeatMs: 2_000, retryMs: 1_234 },
     });
   });
 

@@ -1,9 +1,11 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import type { NotificationsOptions } from '../../src/notifications/index.js';
 import { startCrmApp } from './crm-app.js';
 
-/** A CRM in a process of its own, so that its memory can be measured: over the database of the first argument. */
-const crm = await startCrmApp({ url: process.argv[2] as string }, { notifications: { slowClientMs: 600_000 } });
+/** A CRM in a process of its own, so that its memory can be measured: over the database and with the `streamWriter` given. */
+const [url, streamWriter] = process.argv.slice(2) as [string, NotificationsOptions['streamWriter']];
+const crm = await startCrmApp({ url }, { notifications: { streamWriter, slowClientMs: 600_000 } });
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
