@@ -7,11 +7,23 @@ const ZERO = 0x30;
 /** What all connections have seen together. */
 export class Tally {
   messages = 0;
-  latenciesUs: number[] = [];
+  private targetedUs: number[] = [];
+  private toAllUs: number[] = [];
+
+  add(to: number, us: number): void {
+    this.messages += 1;
+    (to === -1 ? this.toAllUs : this.targetedUs).push(us);
+  }
+
+  /** Of targeted messages, if there were any: a broadcast to many takes its time by itself. */
+  get latenciesUs(): readonly number[] {
+    return this.targetedUs.length > 0 ? this.targetedUs : this.toAllUs;
+  }
 
   reset(): void {
     this.messages = 0;
-    this.latenciesUs = [];
+    this.targetedUs = [];
+    this.toAllUs = [];
   }
 }
 
@@ -58,8 +70,7 @@ export class MarkCheck {
     }
     if (to === -1) this.toAll = n;
     else this.targeted = n;
-    this.tally.messages += 1;
-    this.tally.latenciesUs.push(monotonicUs() - sentAt);
+    this.tally.add(to, monotonicUs() - sentAt);
     return true;
   }
 }

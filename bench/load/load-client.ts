@@ -101,7 +101,8 @@ async function expect(messages: number, timeoutMs: number): Promise<LoadAnswer> 
   });
   expected = Number.POSITIVE_INFINITY;
   if (tally.messages > messages) failure ??= `Doubled: ${tally.messages} messages have come, and ${messages} were sent`;
-  const ms = (percent: number) => percentile(tally.latenciesUs, percent) / 1_000;
+  const { latenciesUs } = tally;
+  const ms = (percent: number) => percentile(latenciesUs, percent) / 1_000;
   const seen = { messages: tally.messages, p50: ms(50), p99: ms(99), max: ms(100) };
   tally.reset();
   return seen;

@@ -20,10 +20,10 @@ export class GatedStore extends InboxStore {
   readonly reads: Requests[] = [];
   holding = false;
 
-  override async read(requests: Requests, limit: number): Promise<(StreamPage | null)[]> {
+  override async read(requests: Requests, limit: number, bytes?: number): Promise<(StreamPage | null)[]> {
     const holds = this.holding;
     this.reads.push([...requests]);
-    const pages = await super.read(requests, limit);
+    const pages = await super.read(requests, limit, bytes);
     if (holds) await new Promise<void>((release) => this.held.push({ requests: [...requests], release }));
     return pages;
   }

@@ -63,7 +63,7 @@ export class StreamGuard extends NotificationsGuard {
     const token = queryParameter(request, 'token');
     if (token === undefined) return this.authenticator.identify(request);
     if (typeof token !== 'string' || token === '') return null;
-    if (this.streamTokens.recognizes(token)) return this.streamTokens.verify(token);
-    return this.options.acceptAccessTokenInQuery ? this.authenticator.identifyByToken(token, request) : null;
+    const mayBeTheHosts = this.options.acceptAccessTokenInQuery && !this.streamTokens.recognizes(token);
+    return mayBeTheHosts ? this.authenticator.identifyByToken(token, request) : this.streamTokens.verify(token);
   }
 }

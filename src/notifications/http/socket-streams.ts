@@ -10,9 +10,11 @@ import { canTakeOver, takeOver } from './take-over.js';
 /** Opens a stream when the handler runs; what it returns is for Nest to write. */
 export type Open = () => Observable<MessageEvent>;
 
-/** What Nest aborts when a response has ended. Made once: ending one for each stream takes 40 µs of the 300 that it costs. */
-const ENDED = new AbortController();
-ENDED.abort();
+/**
+ * What Nest aborts when a response has ended: nothing. Each `abort()` makes a DOMException with a stack trace, and took 40 µs
+ * of the 350 that opening a stream costs.
+ */
+const ENDED: AbortController = { signal: AbortSignal.abort(), abort: () => {} };
 
 /** The streams that go to their client's socket themselves. */
 @Injectable()

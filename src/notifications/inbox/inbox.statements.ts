@@ -20,8 +20,8 @@ const COLLECT = '($1::text[], $2::text[])';
 export function inboxStatements(s: string) {
   return {
     /**
-     * $1, $2, $3: tenants, recipients and the id after which to read (null: only the inbox itself); $4: items of each
-     * at most. One snapshot: the numbers are those of the very moment at which the items were read.
+     * $1, $2, $3: tenants, recipients and the id after which to read (null: only the inbox itself); $4, $5: items of each
+     * at most, and their bytes; it may be one notification more. One snapshot: the numbers are those of the very moment at which the items were read.
      */
     read: {
       name: 'read',
@@ -41,7 +41,7 @@ export function inboxStatements(s: string) {
             CROSS JOIN LATERAL (
               SELECT 200 + pg_column_size(m.title) + coalesce(pg_column_size(m.body), 0)
                 + coalesce(pg_column_size(m.url), 0) + pg_column_size(m.data) AS size) w) p
-          WHERE p.bytes - p.size < ${PAGE_BYTES}) t ON true
+          WHERE p.bytes - p.size < $5::int) t ON true
         ORDER BY c.ord, t.id`,
     },
     /** $1, $2: tenants and recipients. When each was last disconnected; nothing for those that have no inbox. */

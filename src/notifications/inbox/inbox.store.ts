@@ -12,7 +12,7 @@ import type { NotificationsDataSource, Run, Statement } from './database.js';
 import { inboxStatements, PAGE_BYTES } from './inbox.statements.js';
 
 const VALID_FROM_PER_READ = 500;
-const GATHER_MS = 10;
+const GATHER_MS = 20;
 
 /** An inbox as it is read for its streams: numbers and items of one moment. */
 export interface StreamPage {
@@ -77,17 +77,21 @@ export class InboxStore {
    *
    * @param requests each with the id after which to read, or null to read no items.
    * @param limit items of each at most.
+   * @param bytes of stored text of each at most, where less than a page is wanted; it may be one notification more.
    * @returns one page a request, in their order; null where there is no inbox yet.
    */
   async read(
     requests: readonly (InboxKey & { after: number | null })[],
     limit: number,
+    bytes = PAGE_BYTES,
   ): Promise<(StreamPage | null)[]> {
+    const pageBytes = Math.min(bytes, PAGE_BYTES);
     const rows = await this.database.run<ReadRow>(this.sql.read, [
       requests.map((request) => request.tenant),
       requests.map((request) => request.recipient),
       requests.map((request) => request.after),
       limit,
+      pageBytes,
     ]);
     const pages = new Array<StreamPage | null>(requests.length).fill(null);
     for (const row of rows) {
@@ -95,7 +99,7 @@ export class InboxStore {
       pages[row.ord - 1] = page;
       if (row.id === null) continue;
       page.items.push({ id: Number(row.id), json: itemJson(row) });
-      page.more = page.items.length >= limit || Number(row.bytes) >= PAGE_BYTES;
+      page.more = page.items.length >= limit || Number(row.bytes) >= pageBytes;
     }
     return pages;
   }
@@ -149,7 +153,7 @@ export class InboxStore {
   /** The numbers of an inbox, which is started where there is none and gets the broadcasts that it has not got yet. */
   async numbers(key: InboxKey): Promise<InboxNumbers> {
     const [page] = await this.present(key, async () => {
-      const [found] = await this.read([{ ...key, after: null }], 1);
+      const [found] = await this.read([{ ...key, after: null }], 1, 1);
       return found ? [found] : [];
     });
     return page.numbers;

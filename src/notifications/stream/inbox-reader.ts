@@ -4,6 +4,7 @@ import { pause } from '../pause.js';
 
 const ROWS_PER_READ = 1_000;
 const ROWS_PER_PAGE = 100;
+const BYTES_PER_READ = 2 * 1024 * 1024;
 const MAX_RETRY_MS = 5_000;
 
 interface Request extends InboxKey {
@@ -14,7 +15,7 @@ interface Request extends InboxKey {
 
 /**
  * Reads inboxes, many in one query: what is asked for while a query is under way makes up the next one. One query at a
- * time, of at most a thousand rows, bounds what reading costs, however many ask.
+ * time, of at most a thousand rows and about 2 MiB, bounds what reading costs, however many ask.
  */
 export class InboxReader {
   private waiting: Request[] = [];
@@ -88,7 +89,8 @@ export class InboxReader {
 
   private async readBatch(batch: Request[]): Promise<void> {
     const rows = Math.min(ROWS_PER_PAGE, Math.floor(ROWS_PER_READ / batch.length));
-    const pages = await this.store.read(batch, rows);
+    const bytes = Math.floor(BYTES_PER_READ / batch.length);
+    const pages = await this.store.read(batch, rows, bytes);
     const missing = batch.filter((_, index) => pages[index] === null);
     const behind = batch.filter((_, index) => pages[index]?.behind);
     if (missing.length > 0) await this.store.create(missing);
