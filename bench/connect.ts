@@ -12,6 +12,7 @@ export const connect: Scenario = {
   title: 'Ten thousand clients connect at once',
   subjects: PEERS.filter((name) => name !== OURS.notify),
   baseline: RAW,
+  warmsUp: true,
   charts: [{ metric: 'connects a second', title: '10,000 clients connect at once: connects a second' }],
   measure: (name) =>
     withTurn(name, async ({ server, load, usage }) => {

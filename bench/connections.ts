@@ -4,8 +4,8 @@ import { PEERS, RAW, subjectNamed } from './support/subjects.js';
 import { withTurn } from './support/turn.js';
 
 const LEVELS = [1_000, 5_000, 10_000, 19_000];
-const MESSAGES = 10_000;
-const BROADCASTS = 20;
+const MESSAGES = 5_000;
+const BROADCASTS = 10;
 const BROADCASTS_AT = 10_000;
 
 /** What a connection costs in memory, and what a message costs, by how many are connected. */
@@ -14,6 +14,7 @@ export const connections: Scenario = {
   title: 'Memory of a connection, CPU of a targeted message and of a broadcast',
   subjects: PEERS,
   baseline: RAW,
+  warmsUp: true,
   charts: [
     { metric: 'KB a connection at 10000', title: 'Memory of an idle connection, 10,000 connected (KB)' },
     { metric: 'CPU µs a message at 10000', title: 'CPU of a targeted message, 10,000 connected (µs)' },
@@ -31,7 +32,7 @@ export const connections: Scenario = {
         await load.connect(server, { paths: paths.slice(connected, level), first: connected, underWay: 100 });
         connected = level;
         // Whatever a server does once a connection is there.
-        await sleep(1_000);
+        await sleep(500);
         sample[`KB a connection at ${level}`] = (server.rssKb - idle) / level;
         const targeted = await usage(async () => {
           await server.send({ do: 'targeted', messages, perSecond: 5_000, recipients: level });

@@ -1,18 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Scenario } from './support/scenario.js';
-import { OURS, PEERS, RAW } from './support/subjects.js';
+import { GATEWAY, OURS, RAW } from './support/subjects.js';
 import { withTurn } from './support/turn.js';
 
 const CLIENTS = 10_000;
-/** Longer than a heartbeat and a sweep of ours, and than a ping of socket.io. */
-const MS = 30_000;
+/** As long as a heartbeat of ours, and longer than a sweep. */
+const MS = 20_000;
 
 /** What a server does while nothing happens: heartbeats, sweeps, pings. */
 export const idle: Scenario = {
   name: 'idle',
   title: 'Ten thousand connections on which nothing happens',
-  subjects: PEERS.filter((name) => name !== OURS.notify),
+  subjects: [RAW, OURS.signal, OURS.nest, GATEWAY],
   baseline: RAW,
+  warmsUp: true,
   charts: [{ metric: '% of a core', title: '10,000 connections on which nothing happens: % of a core' }],
   measure: (name) =>
     withTurn(name, async ({ server, load, usage }) => {

@@ -15,6 +15,7 @@ export const reconnect: Scenario = {
   title: 'Ten thousand clients return at once with Last-Event-ID, two notifications behind',
   subjects: [PLAIN, 'ours, with a cursor'],
   baseline: PLAIN,
+  warmsUp: true,
   charts: [{ metric: 'ms until all are live', title: '10,000 clients at once, until all are live (ms)' }],
   measure: (name) =>
     withTurn(OURS.notify, async ({ server, load, usage, postgresUrl }) => {

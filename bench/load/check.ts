@@ -52,7 +52,10 @@ export class MarkCheck {
     if (negative) index += 1;
     const number = (stop: number) => {
       let value = 0;
-      for (; index < end && bytes[index] !== stop; index++) value = value * 10 + (bytes[index] as number) - ZERO;
+      for (; index < end && bytes[index] !== stop; index++) {
+        const digit = (bytes[index] as number) - ZERO;
+        value = digit >= 0 && digit <= 9 ? value * 10 + digit : Number.NaN;
+      }
       index += 1;
       return value;
     };

@@ -44,8 +44,8 @@ http {
     listen 127.0.0.1:${port} backlog=4096;
     location = /stream {
       nchan_subscriber eventsource;
-      nchan_channel_id $arg_user ${EVERYBODY};
       nchan_subscriber_first_message newest;
+      nchan_channel_id $arg_user ${EVERYBODY};
     }
     location = /publish {
       nchan_publisher;

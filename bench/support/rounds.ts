@@ -14,7 +14,7 @@ export interface Summary {
 export type Summaries = Record<string, Record<string, Summary>>;
 
 /**
- * A turn for each subject that is thrown away, then `rounds` of them, interleaved (A B C A B C): a machine that is busy for
+ * A turn for each subject that is thrown away, unless turns warm up by themselves; then `rounds` of them, interleaved (A B C A B C): a machine that is busy for
  * a while is so for all of them.
  */
 export async function runRounds(
@@ -24,7 +24,7 @@ export async function runRounds(
   const samples = new Map<string, Sample[]>(scenario.subjects.map((subject) => [subject, []]));
   const end = await scenario.prepare?.();
   try {
-    for (let round = 0; round <= rounds; round++) {
+    for (let round = scenario.warmsUp ? 1 : 0; round <= rounds; round++) {
       for (const subject of scenario.subjects) {
         log(`${scenario.name}: ${round === 0 ? 'warm-up' : `round ${round} of ${rounds}`}: ${subject}`);
         const sample = await scenario.measure(subject);

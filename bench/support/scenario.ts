@@ -15,6 +15,8 @@ export interface Scenario {
   readonly subjects: readonly string[];
   /** The subject that every other is divided by. */
   readonly baseline: string;
+  /** Each turn starts its servers anew and warms them up: a round that is thrown away would tell nothing more. */
+  readonly warmsUp?: boolean;
   /** What is compared in charts, one each. */
   readonly charts: readonly Chart[];
   /** Starts what all turns share. @returns ends it. */

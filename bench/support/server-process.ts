@@ -10,6 +10,8 @@ export interface Subject {
   args?: readonly string[];
   /** Of those to one recipient each; fewer where one takes long. */
   messages?: number;
+  /** How long after a message nobody may connect, lest the message comes to him too. @default 0 */
+  settleMs?: number;
   /** It is given an empty database: `--postgres URL`. */
   needsPostgres?: boolean;
 }

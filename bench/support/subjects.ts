@@ -7,6 +7,9 @@ export const RAW = 'raw node:http';
 /** Ours, live only, as all that the peers send; and stored in Postgres, as no peer does. */
 export const OURS = { signal: 'ours, signal', notify: 'ours, notify', nest: 'ours, signal, by Nest' } as const;
 
+/** What a Nest team would really replace. */
+export const GATEWAY = 'Nest gateway, socket.io';
+
 const GO = 'Go net/http';
 const NCHAN = 'nchan (nginx)';
 
@@ -21,9 +24,10 @@ const SUBJECTS: readonly Subject[] = [
   { name: 'better-sse', file: 'better-sse.ts' },
   { name: 'ws', file: 'ws.ts' },
   { name: 'socket.io', file: 'socket-io.ts' },
-  { name: 'Nest gateway, socket.io', file: 'nest-socket-io.ts' },
+  { name: GATEWAY, file: 'nest-socket-io.ts' },
   { name: GO, file: 'go.ts' },
-  { name: NCHAN, file: 'nchan.ts' },
+  // It knows messages by the second.
+  { name: NCHAN, file: 'nchan.ts', settleMs: 1_500 },
 ];
 
 const OPTIONAL = (

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { withDatabase } from './bench-database.js';
 import { LoadProcess } from './load-process.js';
 import { benchPostgres } from './postgres.js';
@@ -34,7 +35,7 @@ export async function withTurn<T>(name: string, use: (turn: Turn) => Promise<T>)
     const load = new LoadProcess();
     const usage = (work: () => Promise<unknown>) => measureUsage(server, load, postgres.pid as number, work);
     try {
-      await warmUp(server, load);
+      await warmUp(server, load, subject.settleMs);
       return await use({ server, load, postgresUrl, usage });
     } finally {
       await Promise.all([server.end(), load.end()]);
@@ -63,7 +64,7 @@ async function measureUsage(
 }
 
 /** Compiled code, grown heaps and buffers: what a server has after its first minute, and not in its first second. */
-async function warmUp(server: ServerProcess, load: LoadProcess): Promise<void> {
+async function warmUp(server: ServerProcess, load: LoadProcess, settleMs = 0): Promise<void> {
   const paths = await server.paths(WARM_UP_CLIENTS);
   for (let i = 0; i < 2; i++) {
     await load.connect(server, { paths, underWay: 50 });
@@ -73,6 +74,7 @@ async function warmUp(server: ServerProcess, load: LoadProcess): Promise<void> {
     await load.expect(2 * WARM_UP_CLIENTS);
     await load.disconnect();
     await until(async () => (await server.connections()) === 0);
+    await sleep(settleMs);
   }
 }
 
@@ -81,6 +83,6 @@ export async function until(holds: () => Promise<boolean>, timeoutMs = 30_000): 
   const deadline = performance.now() + timeoutMs;
   while (!(await holds())) {
     if (performance.now() > deadline) throw new Error(`It has not come to that after ${timeoutMs} ms`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await sleep(20);
   }
 }

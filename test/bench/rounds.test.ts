@@ -68,6 +68,20 @@ test('the subjects take turns, and the first turn of each does not count', async
   expect(ended).toBe(true);
 });
 
+test('turns that warm up by themselves all count', async () => {
+  let turns = 0;
+  const scenario = {
+    name: 'warms-up',
+    title: 'Warms up',
+    subjects: ['a'],
+    baseline: 'a',
+    warmsUp: true,
+    charts: [{ metric: 'turn', title: 'Turn' }],
+    measure: async () => ({ turn: ++turns }),
+  };
+  expect((await runRounds(scenario, { rounds: 2, log: () => {} })).a?.turn?.values).toEqual([1, 2]);
+});
+
 test('what was prepared is ended although a turn failed, and the run fails', async () => {
   let ended = false;
   const scenario = {
