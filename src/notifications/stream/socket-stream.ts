@@ -48,6 +48,8 @@ export class SocketStream implements ConnectionOptions {
 
   complete(): void {
     this.output.end(this.takeHead() + (this.isChunked ? LAST_CHUNK : ''));
+    // As Node's HTTP server does it: a client that leaves its half open would keep its place, and hold a shutdown up.
+    this.output.destroySoon();
   }
 
   /** The client has left. */

@@ -1,0 +1,50 @@
+import { connect, type Socket } from 'node:net';
+import { eventually } from './eventually.js';
+
+/** A TCP connection to a server, for what no HTTP client sends or shows. */
+export class RawConnection {
+  /** All that came, a character a byte. */
+  received = '';
+  /** The server has closed its side. */
+  ended = false;
+  /** The connection is no more. */
+  closed = false;
+
+  private constructor(readonly socket: Socket) {
+    socket.setEncoding('latin1');
+    socket.on('data', (chunk: string) => {
+      this.received += chunk;
+    });
+    socket.on('end', () => {
+      this.ended = true;
+    });
+    socket.on('close', () => {
+      this.closed = true;
+    });
+    socket.on('error', () => {});
+  }
+
+  /** Keeps its own side open when the server closes its one. */
+  static async open(url: string): Promise<RawConnection> {
+    const { hostname, port } = new URL(url);
+    const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true });
+    await new Promise((resolve, reject) => socket.once('connect', resolve).once('error', reject));
+    return new RawConnection(socket);
+  }
+
+  send(...lines: string[]): void {
+    this.socket.write(lines.map((line) => `${line}\r\n`).join(''));
+  }
+
+  /** Resolves once the text has come, after what came before `from`. */
+  async until(text: string, from = 0): Promise<void> {
+    await eventually(() => {
+      if (this.received.includes(text, from)) return;
+      throw new Error(`Not received: ${JSON.stringify(text)}. Received: ${JSON.stringify(this.received.slice(from))}`);
+    });
+  }
+
+  close(): void {
+    this.socket.destroy();
+  }
+}
