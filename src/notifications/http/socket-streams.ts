@@ -38,9 +38,9 @@ export class SocketStreams {
     request[SSE_ABORT_CONTROLLER as unknown as string] = ENDED;
     return () => {
       if (response.closed) return EMPTY;
-      response.off('close', release);
       if (canTakeOver(request, response)) {
         const { socket, head, isChunked } = takeOver(response);
+        response.off('close', release);
         this.connect(key, new SocketStream(socket, head, isChunked, start), release);
         return EMPTY;
       }

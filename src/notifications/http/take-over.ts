@@ -50,12 +50,19 @@ export interface Taken {
  */
 export function takeOver(response: ServerResponse): Taken {
   const old = response.socket as Socket;
+  const { write } = old;
   let head = '';
   old.write = writeInto((text) => {
     head += text;
   });
-  response.writeHead(200, HEADERS);
-  response.flushHeaders();
+  try {
+    response.writeHead(response.statusCode, HEADERS);
+    response.flushHeaders();
+  } catch (error) {
+    // A host's own writeHead() may throw, and then its exception filter answers.
+    old.write = write;
+    throw error;
+  }
   const isChunked = response.chunkedEncoding;
   // What ends the response must not end the stream.
   old.write = writeInto(ignore);
