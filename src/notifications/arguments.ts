@@ -124,7 +124,9 @@ function fieldsOf<T extends object, K extends keyof T & string>(
     if (unknown !== undefined) {
       invalid(unknown.slice(0, 50), `is not a field of ${what}; those are ${allowed.join(', ')}.`);
     }
-    return Object.fromEntries(allowed.map((key) => [key, given[key]])) as Pick<T, K>;
+    const fields: Partial<Pick<T, K>> = {};
+    for (const key of allowed) fields[key] = given[key];
+    return fields as Pick<T, K>;
   });
 }
 
