@@ -75,6 +75,7 @@ export const MUTANTS: Mutant[] = [
         replace: 'SET last_id = greatest(i.last_id, excluded.last_id), unread',
       },
       { file: DELIVER, find: 'c.last_id - x.n + x.rn, x.message_id', replace: 'x.seq, x.message_id' },
+      { file: DELIVER, find: 'const fillOne = `', replace: 'const fillOne = fill;\n  void `' },
     ],
     settings: { faults: [] },
   },

@@ -22,46 +22,66 @@ export function deliverStatements(s: string) {
       RETURNING o.pos AS ord, o.payload AS p, coalesce((o.payload ->> 'id')::uuid, gen_random_uuid()) AS id)`;
   const relayAnswer = 'SELECT (SELECT ok FROM leader) AS leader, (SELECT count(*)::int FROM src) AS taken';
 
-  // Ordered by key: two batches that bring the same keys must not wait for each other in a circle.
-  const store = `
+  const store = (which: string) => `
     stored AS (
       INSERT INTO ${s}.message (id, tenant_id, type, title, body, url, data, idempotency_key, expires_at)
       SELECT id, coalesce(p ->> 'tenant', ''), p ->> 'type', p ->> 'title', p ->> 'body', p ->> 'url',
         coalesce(p -> 'data', '{}'), p ->> 'idempotencyKey', (p ->> 'expiresAt')::timestamptz
-      FROM src WHERE NOT coalesce((p ->> 'continues')::boolean, false)
-      ORDER BY 2, 8, ord
+      FROM src ${which}
       ON CONFLICT DO NOTHING
-      RETURNING id, tenant_id, expires_at, created_at)`;
+      RETURNING id, tenant_id, expires_at)`;
+  // By key: two batches that bring the same keys must not wait for each other in a circle.
+  const inOrder = 'ORDER BY 2, 8, ord';
+  const isFirstPart = "WHERE NOT coalesce((p ->> 'continues')::boolean, false)";
 
+  const withPosition = `
+    m.id, m.tenant_id, m.expires_at,
+    coalesce((SELECT position FROM ${s}.broadcast_counter b WHERE b.tenant_id = m.tenant_id), 0) AS position`;
+  const joined = `SELECT src.ord, src.p, ${withPosition} FROM src JOIN stored m ON m.id = src.id`;
   // A later part of a large message joins what its first part has stored, in this batch or before; without it, nothing.
-  const fill = `
-    joined AS (
-      SELECT src.ord, src.p, m.* FROM src JOIN stored m ON m.id = src.id
+  const joinedOrContinued = `${joined}
       UNION ALL
-      SELECT src.ord, src.p, m.id, m.tenant_id, m.expires_at, m.created_at FROM src JOIN ${s}.message m ON m.id = src.id
-      WHERE (src.p ->> 'continues')::boolean),
+      SELECT src.ord, src.p, ${withPosition} FROM src JOIN ${s}.message m ON m.id = src.id
+      WHERE (src.p ->> 'continues')::boolean`;
+
+  const count = `
+    counters AS (
+      INSERT INTO ${s}.inbox AS i (tenant_id, recipient_id, last_id, unread, broadcast_position)
+      SELECT tenant_id, recipient_id, n, n,
+        coalesce(position, 0)
+      FROM x WHERE rn = 1
+      ORDER BY tenant_id, recipient_id -- the one lock order of every writer: no deadlocks
+      ON CONFLICT (tenant_id, recipient_id)
+        DO UPDATE SET last_id = i.last_id + excluded.last_id, unread = i.unread + excluded.unread
+      RETURNING tenant_id, recipient_id, last_id)`;
+
+  const fill = `
     x AS MATERIALIZED (
-      SELECT m.tenant_id, r.recipient_id, m.id AS message_id, m.expires_at, row_number() OVER w AS rn,
+      SELECT m.tenant_id, r.recipient_id, m.id AS message_id, m.expires_at, m.position, row_number() OVER w AS rn,
         count(*) OVER (PARTITION BY m.tenant_id, r.recipient_id) AS n
       FROM joined m CROSS JOIN LATERAL (
         SELECT DISTINCT jsonb_array_elements_text(m.p -> 'recipients') COLLATE "C" AS recipient_id) r
       WHERE m.expires_at IS NULL OR m.expires_at > now()
       WINDOW w AS (PARTITION BY m.tenant_id, r.recipient_id ORDER BY m.ord)),
-    counters AS (
-      INSERT INTO ${s}.inbox AS i (tenant_id, recipient_id, last_id, unread, broadcast_position)
-      SELECT tenant_id, recipient_id, n, n,
-        coalesce((SELECT position FROM ${s}.broadcast_counter b WHERE b.tenant_id = x.tenant_id), 0)
-      FROM x WHERE rn = 1
-      ORDER BY tenant_id, recipient_id -- the one lock order of every writer: no deadlocks
-      ON CONFLICT (tenant_id, recipient_id)
-        DO UPDATE SET last_id = i.last_id + excluded.last_id, unread = i.unread + excluded.unread
-      RETURNING tenant_id, recipient_id, last_id),
+    ${count},
     -- Both sides have the same inboxes. FULL, because that rules out a nested loop: the planner takes x for one row, and
     -- 5,000 recipients took 10 s.
     filled AS (
       INSERT INTO ${s}.inbox_item (tenant_id, recipient_id, id, message_id, expires_at)
       SELECT x.tenant_id, x.recipient_id, c.last_id - x.n + x.rn, x.message_id, x.expires_at
       FROM x FULL JOIN counters c USING (tenant_id, recipient_id))`;
+
+  // Of a single message every inbox gets one item: nothing to number, and nothing to join. A call that is alone takes
+  // 0.48 ms instead of 0.64 (a bare INSERT: 0.39), and 5,000 recipients 64 ms instead of 76.
+  const fillOne = `
+    x AS (
+      SELECT DISTINCT m.tenant_id, r COLLATE "C" AS recipient_id, m.position, 1 AS rn, 1 AS n
+      FROM joined m CROSS JOIN jsonb_array_elements_text(m.p -> 'recipients') r
+      WHERE m.expires_at IS NULL OR m.expires_at > now()),
+    ${count},
+    filled AS (
+      INSERT INTO ${s}.inbox_item (tenant_id, recipient_id, id, message_id, expires_at)
+      SELECT c.tenant_id, c.recipient_id, c.last_id, m.id, m.expires_at FROM counters c CROSS JOIN joined m)`;
 
   // The position comes from the counter's locked row: a sequence, or max() + 1, would let a broadcast with a lower
   // position commit after one with a higher, and an inbox that has passed it would never get it.
@@ -79,13 +99,36 @@ export function deliverStatements(s: string) {
 
   return {
     /** $1: a JSON array of notifications. */
-    deliver: { name: 'deliver', text: `WITH ${direct}, ${store}, ${fill} SELECT id FROM stored` },
+    deliver: {
+      name: 'deliver',
+      text: `WITH ${direct}, ${store(inOrder)}, joined AS (${joined}), ${fill} SELECT id FROM stored`,
+    },
+    /** $1: a JSON array of one notification. */
+    deliverOne: {
+      name: 'deliver_one',
+      text: `WITH ${direct}, ${store('')}, joined AS (${joined}), ${fillOne} SELECT id FROM stored`,
+    },
     /** $1: a JSON array of broadcasts. */
-    broadcast: { name: 'broadcast', text: `WITH ${direct}, ${store}, ${announce} SELECT id FROM stored` },
+    broadcast: { name: 'broadcast', text: `WITH ${direct}, ${store(inOrder)}, ${announce} SELECT id FROM stored` },
     /** $1: positions of notifications in the outbox. */
-    relayNotifications: { name: 'relay_notifications', text: `WITH ${fromOutbox}, ${store}, ${fill} ${relayAnswer}` },
+    relayNotifications: {
+      name: 'relay_notifications',
+      text: `
+        WITH ${fromOutbox}, ${store(`${isFirstPart} ${inOrder}`)}, joined AS (${joinedOrContinued}), ${fill}
+        ${relayAnswer}`,
+    },
+    /** $1: the position of one notification, or of a part of one. */
+    relayOne: {
+      name: 'relay_one',
+      text: `
+        WITH ${fromOutbox}, ${store(isFirstPart)}, joined AS (${joinedOrContinued}), ${fillOne}
+        ${relayAnswer}`,
+    },
     /** $1: positions of broadcasts in the outbox. */
-    relayBroadcasts: { name: 'relay_broadcasts', text: `WITH ${fromOutbox}, ${store}, ${announce} ${relayAnswer}` },
+    relayBroadcasts: {
+      name: 'relay_broadcasts',
+      text: `WITH ${fromOutbox}, ${store(inOrder)}, ${announce} ${relayAnswer}`,
+    },
     /** $1: ids, $2: tenants, $3: idempotency keys. Which message stands in the way of each? */
     existing: {
       name: 'existing',

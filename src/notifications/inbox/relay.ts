@@ -65,10 +65,11 @@ export class Relay {
     this.loop.wake();
   }
 
-  /** Waits for the statement under way. What is left stays in the outbox. */
+  /** Waits for the statement under way, and until those are told whom it has delivered to. What is left stays in the outbox. */
   async close(): Promise<void> {
     this.closed = true;
     await this.loop.close();
+    await new Promise((resolve) => setImmediate(resolve));
   }
 
   /** Delivers until nothing is ready. @returns when to try again, if another instance is at it. */
@@ -102,14 +103,13 @@ export class Relay {
 
   /** @returns false if another instance is relaying. */
   private async deliver(batch: Checked[], repeats = 0): Promise<boolean> {
-    const broadcast = batch[0]?.payload.kind === 'broadcast';
-    const statement = broadcast ? this.sql.relayBroadcasts : this.sql.relayNotifications;
     try {
-      const [answer] = await this.database.run<{ leader: boolean; taken: number }>(statement, [
+      const [answer] = await this.database.run<{ leader: boolean; taken: number }>(this.statementFor(batch), [
         batch.map((row) => row.pos),
       ]);
       if (!answer?.leader) return false;
-      if (answer.taken > 0) this.events.onDelivered(batch.flatMap((row) => hintsOf(row.payload)));
+      // When the next statement is on its way: naming 5,000 recipients takes 4 ms, in which Postgres had nothing to do.
+      if (answer.taken > 0) setImmediate(() => this.events.onDelivered(batch.flatMap((row) => hintsOf(row.payload))));
       return true;
     } catch (error) {
       if (isConflict(error) && repeats < 10) return await this.deliver(batch, repeats + 1);
@@ -122,6 +122,11 @@ export class Relay {
       for (const single of batch) if (!(await this.deliver([single]))) return false;
       return true;
     }
+  }
+
+  private statementFor(batch: Checked[]): Statement {
+    if (batch[0]?.payload.kind === 'broadcast') return this.sql.relayBroadcasts;
+    return batch.length === 1 ? this.sql.relayOne : this.sql.relayNotifications;
   }
 
   private async countAttempt(row: { pos: string }, error: unknown): Promise<void> {
