@@ -21,7 +21,7 @@ import type { Scenario } from './support/scenario.js';
 import { LEFT_OUT, OPTIONAL_VERSIONS } from './support/subjects.js';
 
 // `npm run bench`: ours and its peers side by side. `-- --only connect,idle --rounds 1 --subjects 'ws;socket.io'` for a part
-// of it; a part of the subjects, or less than five rounds, is only printed.
+// of it. What is less than all subjects or five rounds is only printed, unless `--save` says otherwise.
 const SCENARIOS: readonly Scenario[] = [
   connections,
   connect,
@@ -42,6 +42,7 @@ const { values } = parseArgs({
     only: { type: 'string', default: '' },
     subjects: { type: 'string', default: '' },
     rounds: { type: 'string', default: String(ENOUGH_ROUNDS) },
+    save: { type: 'boolean', default: false },
   },
 });
 const rounds = Number(values.rounds);
@@ -72,7 +73,7 @@ async function run(scenario: Scenario, subjects: string[]): Promise<void> {
   const part: Scenario = Object.create(scenario, { subjects: { value: subjects } });
   const summaries = await runRounds(part, { rounds, log });
   console.log(`\n${scenario.title}; medians of ${rounds} rounds\n${terminalTable(summaries)}`);
-  if (wanted.length > 0 || rounds < ENOUGH_ROUNDS) return;
+  if (!values.save && (wanted.length > 0 || rounds < ENOUGH_ROUNDS)) return;
   const { name, title, baseline, charts } = scenario;
   const measuredAt = new Date().toISOString();
   const results: Results = {

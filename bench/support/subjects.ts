@@ -11,7 +11,7 @@ export const OURS = { signal: 'ours, signal', notify: 'ours, notify', nest: 'our
 export const GATEWAY = 'Nest gateway, socket.io';
 
 const GO = 'Go net/http';
-const NCHAN = 'nchan (nginx)';
+export const NCHAN = 'nchan (nginx)';
 
 const SUBJECTS: readonly Subject[] = [
   { name: RAW, file: 'raw-http.ts' },
