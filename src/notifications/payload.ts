@@ -1,5 +1,5 @@
 import { checkStorable, describe, invalid, isRecord } from './invalid.js';
-import { plainData } from './plain-data.js';
+import { plainData, plainJson } from './plain-data.js';
 
 /** The limits of everything that is sent. The `message` table has them as CHECK constraints too. */
 export const LIMITS = {
@@ -75,7 +75,7 @@ export function checkPayload(payload: unknown): asserts payload is Payload {
 /** A signal as streams carry it. @throws {NotificationsError} `INVALID_ARGUMENT` */
 export function signalJson(type: unknown, data: unknown): string {
   checkText('type', type, 1, LIMITS.type);
-  return JSON.stringify({ type, data: plainData(data, LIMITS.signalBytes) });
+  return `{"type":${JSON.stringify(type)},"data":${plainJson(data, LIMITS.signalBytes)}}`;
 }
 
 /** @throws {NotificationsError} `INVALID_ARGUMENT` */
