@@ -65,6 +65,6 @@ function nameOf(items: number): string {
   return `${items.toLocaleString('en')} items`;
 }
 
-export const inboxesOf = (items: number): Scenario => new Inboxes(items);
+const inboxesOf = (items: number): Scenario => new Inboxes(items);
 
 export const inboxes = inboxesOf(10_000_000);
