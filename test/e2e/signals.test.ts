@@ -91,7 +91,11 @@ describe.each(STREAM_WRITERS)('Signals, streams by %s', (streamWriter) => {
     expect(await inboxRows(database, alice)).toEqual(before);
     expect(await database.query("SELECT FROM notifications.message WHERE type = 'progress'")).toEqual([]);
 
+    // Somebody who is there when it comes: once it has come, it is over.
+    const witness = await open(there, alice);
     here.notifications.signal(alice, 'progress', { done: 2 });
+    await witness.until(() => witness.of('signal').length === 1);
+    witness.close();
     await here.notifications.notify(alice, { type: 't', title: 'three' });
     const again = await StreamClient.open(there.url, await accessToken(alice), { lastEventId: near.lastEventId });
     await again.until(() => again.of('state').length === 1);
