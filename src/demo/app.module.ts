@@ -33,7 +33,8 @@ export function appModule({ dataSource, tokens, broker, schema }: AppOptions): D
     module: AppModule,
     imports: [
       TypeOrmModule.forRootAsync({ useFactory: () => dataSource.options, dataSourceFactory: async () => dataSource }),
-      NotificationsModule.forRoot({ jwt: tokens.jwt, broker: brokerSwitch.of(broker), schema }),
+      // The lab's switch cuts streams by the sockets of their requests, which are not theirs any more with 'socket'.
+      NotificationsModule.forRoot({ jwt: tokens.jwt, broker: brokerSwitch.of(broker), schema, streamWriter: 'nest' }),
       loginModule(tokens),
       PeopleModule,
       DealsModule,

@@ -39,6 +39,7 @@ describe('A heartbeat', () => {
       expect(pauses.length).toBeGreaterThanOrEqual(18);
       expect(Math.min(...pauses)).toBeGreaterThanOrEqual((EVERY_MS * 3) / 4);
       expect(Math.max(...pauses)).toBeLessThanOrEqual(EVERY_MS);
+      expect(new Set(pauses).size).toBeGreaterThan(1);
       for (const time of times) perTurn.set(time, (perTurn.get(time) ?? 0) + 1);
     }
     // Those that came together: all of them in the first turn, never again nearly as many.

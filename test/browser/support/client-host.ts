@@ -119,7 +119,8 @@ async function startClientHost(
     stop: () => crm.close(),
     start: async () => {
       crm = await startCrmApp(database, {
-        notifications,
+        // When a stream ends is seen by its response, which with 'socket' ends when the stream begins.
+        notifications: { streamWriter: 'nest', ...notifications },
         port: crm && host.port,
         configure: (app) =>
           app.use((request: Request, response: Response, next: NextFunction) =>
