@@ -102,7 +102,7 @@ export interface NotificationsOptions {
 
   /**
    * Who writes the module's streams. `'socket'`: a stream takes its connection from Node's HTTP server once it is open,
-   * which leaves a fifth of the memory; where that can't be done (HTTP/2, TLS in this process, Fastify), and with `'nest'`,
+   * which takes a third of the memory; where that can't be done (HTTP/2, TLS in this process, Fastify), and with `'nest'`,
    * Nest writes its `@Sse()` response. The events are the same. @default 'socket'
    */
   streamWriter?: 'socket' | 'nest';
