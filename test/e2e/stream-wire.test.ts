@@ -131,6 +131,7 @@ describe.each(STREAM_HOSTS)('The wire format on %s', (_, adapter, writer) => {
   test('reading what is read already, or is not there, tells nobody anything', async () => {
     await notify(2);
     const client = await connect(2);
+    await client.until(() => client.of('ready').length === 1);
     await crm.notifications.markRead(user, [1]);
     await crm.notifications.markRead(user, [1, 77]);
     await crm.notifications.markUnread(user, [2]);
