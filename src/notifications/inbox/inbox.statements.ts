@@ -9,6 +9,8 @@ const VALID_FROM = 'coalesce((extract(epoch FROM i.streams_valid_from) * 1000000
 // As text: a host may have parsers of its own for timestamps and JSON, and pg's parsers are the process's.
 const CREATED_AT = `to_char(t.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS created_at`;
 const CONTENT = `t.id, m.type, m.title, m.body, m.url, m.data::text AS data, ${CREATED_AT}`;
+/** A column of a message where its first item is, and null with all others. */
+const ONCE = (column: string) => `CASE WHEN nth = 1 THEN ${column} END AS ${column.replace('::text', '')}`;
 const IS_READ = '(t.read_at IS NOT NULL OR t.id <= i.read_up_to) AS read';
 const NOT_EXPIRED = '(t.expires_at IS NULL OR t.expires_at > now())';
 const IN_INBOX = 't.tenant_id = i.tenant_id AND t.recipient_id = i.recipient_id';
@@ -21,28 +23,33 @@ export function inboxStatements(s: string) {
   return {
     /**
      * $1, $2, $3: tenants, recipients and the id after which to read (null: only the inbox itself); $4, $5: items of each
-     * at most, and their bytes; it may be one notification more. One snapshot: the numbers are those of the very moment at which the items were read.
+     * at most, and their bytes; it may be one notification more. One snapshot: the numbers are those of the very moment at
+     * which the items were read. What a message says comes with the first of its items only: a broadcast is in all inboxes.
      */
     read: {
       name: 'read',
       text: `
-        SELECT c.ord::int, ${NUMBERS}, ${VALID_FROM}, coalesce(b.position > i.broadcast_position, false) AS behind, t.*
-        FROM unnest($1::text[], $2::text[], $3::bigint[]) WITH ORDINALITY c(tenant_id, recipient_id, after, ord)
-        JOIN ${s}.inbox i USING (tenant_id, recipient_id)
-        LEFT JOIN ${s}.broadcast_counter b ON b.tenant_id = i.tenant_id
-        LEFT JOIN LATERAL (
-          SELECT p.id, p.type, p.title, p.body, p.url, p.data::text AS data, p.created_at, p.read, p.bytes FROM (
-            -- data stays as it is stored until it is known which of them the page has.
-            SELECT t.id, m.type, m.title, m.body, m.url, m.data, ${CREATED_AT}, ${IS_READ}, sum(w.size) OVER (ORDER BY t.id) AS bytes, w.size
-            FROM (
-              SELECT * FROM ${s}.inbox_item t WHERE ${IN_INBOX} AND t.id > c.after AND ${NOT_EXPIRED}
-              ORDER BY t.id LIMIT $4::int) t
-            JOIN ${s}.message m ON m.id = t.message_id
-            CROSS JOIN LATERAL (
-              SELECT 200 + pg_column_size(m.title) + coalesce(pg_column_size(m.body), 0)
-                + coalesce(pg_column_size(m.url), 0) + pg_column_size(m.data) AS size) w) p
-          WHERE p.bytes - p.size < $5::int) t ON true
-        ORDER BY c.ord, t.id`,
+        SELECT ord::int, last_id, unread, revision, streams_valid_from, behind, id, created_at, read, bytes, message_id,
+          ${ONCE('type')}, ${ONCE('title')}, ${ONCE('body')}, ${ONCE('url')}, ${ONCE('data::text')}
+        FROM (
+          SELECT c.ord, ${NUMBERS}, ${VALID_FROM}, coalesce(b.position > i.broadcast_position, false) AS behind, t.*,
+            row_number() OVER (PARTITION BY t.message_id ORDER BY c.ord, t.id) AS nth
+          FROM unnest($1::text[], $2::text[], $3::bigint[]) WITH ORDINALITY c(tenant_id, recipient_id, after, ord)
+          JOIN ${s}.inbox i USING (tenant_id, recipient_id)
+          LEFT JOIN ${s}.broadcast_counter b ON b.tenant_id = i.tenant_id
+          LEFT JOIN LATERAL (
+            SELECT * FROM (
+              SELECT t.id, t.message_id, m.type, m.title, m.body, m.url, m.data, ${CREATED_AT}, ${IS_READ},
+                sum(w.size) OVER (ORDER BY t.id) AS bytes, w.size
+              FROM (
+                SELECT * FROM ${s}.inbox_item t WHERE ${IN_INBOX} AND t.id > c.after AND ${NOT_EXPIRED}
+                ORDER BY t.id LIMIT $4::int) t
+              JOIN ${s}.message m ON m.id = t.message_id
+              CROSS JOIN LATERAL (
+                SELECT 200 + pg_column_size(m.title) + coalesce(pg_column_size(m.body), 0)
+                  + coalesce(pg_column_size(m.url), 0) + pg_column_size(m.data) AS size) w) p
+            WHERE p.bytes - p.size < $5::int) t ON true) p
+        ORDER BY ord, id`,
     },
     /** $1, $2: tenants and recipients. When each was last disconnected; nothing for those that have no inbox. */
     validFrom: {

@@ -56,7 +56,9 @@ interface ItemRow {
   read: boolean;
 }
 
-type ReadRow = NumbersRow & ItemRow & { ord: number; streams_valid_from: string; behind: boolean; bytes: string };
+/** What a message says stands in the first of its rows only. */
+type ReadRow = NumbersRow &
+  ItemRow & { ord: number; streams_valid_from: string; behind: boolean; bytes: string; message_id: string };
 
 type ChangeRow = NumbersRow & { found: number; changed: string[] | null };
 
@@ -94,11 +96,14 @@ export class InboxStore {
       pageBytes,
     ]);
     const pages = new Array<StreamPage | null>(requests.length).fill(null);
+    const contents = new Map<string, string>();
     for (const row of rows) {
       const page = pages[row.ord - 1] ?? emptyPage(row);
       pages[row.ord - 1] = page;
       if (row.id === null) continue;
-      page.items.push({ id: Number(row.id), json: itemJson(row) });
+      const content = contents.get(row.message_id) ?? contentJson(row);
+      contents.set(row.message_id, content);
+      page.items.push({ id: Number(row.id), json: itemJson(row, content) });
       page.more = page.items.length >= limit || Number(row.bytes) >= pageBytes;
     }
     return pages;
@@ -254,11 +259,15 @@ function outcome(row: ChangeRow | undefined, details: Details): ChangeOutcome {
 }
 
 function item(row: ItemRow): InboxNotification {
-  return JSON.parse(itemJson(row));
+  return JSON.parse(itemJson(row, contentJson(row)));
 }
 
-/** An `InboxNotification`, without parsing and printing `data` where nobody looks into it. */
-function itemJson({ id, type, title, body, url, data, created_at, read }: ItemRow): string {
-  const head = JSON.stringify({ id: Number(id), type, title, body, url });
-  return `${head.slice(0, -1)},"data":${data},"createdAt":"${created_at}","read":${read}}`;
+/** An `InboxNotification`; what it says is built once for all inboxes that it is in. */
+function itemJson({ id, created_at, read }: ItemRow, content: string): string {
+  return `{"id":${id},${content},"createdAt":"${created_at}","read":${read}}`;
+}
+
+/** What a message says, as members of a JSON object; without parsing and printing `data`, where nobody looks into it. */
+function contentJson({ type, title, body, url, data }: ItemRow): string {
+  return `${JSON.stringify({ type, title, body, url }).slice(1, -1)},"data":${data}`;
 }
