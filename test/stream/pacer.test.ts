@@ -1,31 +1,43 @@
 import { Writable } from 'node:stream';
-import { afterEach, expect, jest, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { Pacer } from '../../src/notifications/stream/pacer.js';
 
 const MAX_PENDING = 100_000;
 
-afterEach(() => {
-  jest.restoreAllMocks();
-});
+/** Frames on their way to a client whose kernel takes everything at once. */
+class Greedy {
+  readonly writes: string[] = [];
+  private waiting = '';
+  readonly output = new Writable({
+    decodeStrings: false,
+    write: (text, _encoding, done) => {
+      this.writes.push(text);
+      done();
+    },
+  });
 
-/** A client whose kernel takes everything at once. */
-function greedy(): Writable {
-  return new Writable({ write: (_chunk, _encoding, done) => done() });
+  next(text: string): void {
+    this.waiting += text;
+  }
+
+  flush(): void {
+    this.output.write(this.waiting);
+    this.waiting = '';
+  }
 }
 
-function send(pacer: Pacer, output: Writable, bytes: number): void {
+function send(pacer: Pacer, outlet: Greedy, bytes: number): void {
   pacer.beforeWrite(bytes);
-  output.write('x'.repeat(bytes));
-  pacer.afterWrite();
+  outlet.next('x'.repeat(bytes));
 }
 
-test('one turn takes no more than maxPendingBytes, also where frames are written at once and the kernel takes megabytes', async () => {
-  const output = greedy();
-  const pacer = new Pacer(output, MAX_PENDING, true);
+test('one turn takes no more than maxPendingBytes, also where the kernel takes megabytes', async () => {
+  const outlet = new Greedy();
+  const pacer = new Pacer(outlet, MAX_PENDING);
   for (let turn = 0; turn < 3; turn++) {
     let sent = 0;
     while (pacer.takesMore && sent < 10 * MAX_PENDING) {
-      send(pacer, output, 4_000);
+      send(pacer, outlet, 4_000);
       sent += 4_000;
     }
     expect(sent).toBeGreaterThanOrEqual(MAX_PENDING / 2);
@@ -35,15 +47,23 @@ test('one turn takes no more than maxPendingBytes, also where frames are written
   }
 });
 
-test('frames that are small, turn by turn, cost no look at the socket each', async () => {
-  const output = greedy();
-  const pacer = new Pacer(output, MAX_PENDING, true);
-  const looks = jest.spyOn(globalThis, 'setImmediate');
-  for (let frame = 0; frame < 500; frame++) {
-    await Promise.resolve();
-    expect(pacer.takesMore).toBe(true);
-    send(pacer, output, 100);
-    if (frame % 100 === 99) await pacer.drained();
-  }
-  expect(looks.mock.calls.length).toBeLessThanOrEqual(2);
+test('what is given in one turn leaves in one write, before the next turn', async () => {
+  const outlet = new Greedy();
+  const pacer = new Pacer(outlet, MAX_PENDING);
+  const nextTurn = new Promise((resolve) => setImmediate(resolve));
+  for (let i = 0; i < 3; i++) send(pacer, outlet, 10);
+  expect(outlet.writes).toEqual([]);
+  await pacer.drained();
+  expect(outlet.writes).toEqual(['x'.repeat(30)]);
+  send(pacer, outlet, 5);
+  await nextTurn;
+  expect(outlet.writes).toEqual(['x'.repeat(30), 'x'.repeat(5)]);
+});
+
+test('what is given just before the end is written', () => {
+  const outlet = new Greedy();
+  const pacer = new Pacer(outlet, MAX_PENDING);
+  send(pacer, outlet, 10);
+  pacer.close();
+  expect(outlet.writes).toEqual(['x'.repeat(10)]);
 });

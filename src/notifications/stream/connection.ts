@@ -1,25 +1,21 @@
 import type { Socket } from 'node:net';
-import type { Writable } from 'node:stream';
 import type { StreamPage } from '../inbox/inbox.store.js';
 import type { InboxNumbers } from '../notification.js';
 import type { ConnectedInbox } from './connected-inbox.js';
 import { formatCursor, parseCursor } from './cursor.js';
 import { type CloseReason, closeFrame, type Frame, readyFrame, resetFrame, versionOf } from './frame.js';
-import { Pacer } from './pacer.js';
+import { type Outlet, Pacer } from './pacer.js';
 import { Update } from './update.js';
 
 /** A timer with a longer delay would fire at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
-export interface ConnectionOptions {
+export interface ConnectionOptions extends Outlet {
   lastEventId?: string;
   expiresAt?: Date;
   /** `streamsValidFrom` when the client's credentials were checked: a `disconnect()` since then ends the stream. */
   validFrom?: number;
-  output?: Writable;
-  /** `next` writes to `output` itself, at once. */
-  isDirect?: boolean;
-  /** Takes frames that belong together. */
+  /** Takes frames that belong together; see {@link Outlet.flush}. */
   next(frames: readonly Frame[]): void;
   /** Is called once, when the server ends the stream. */
   complete(): void;
@@ -63,7 +59,7 @@ export class Connection {
     private readonly limits: ConnectionLimits,
     private readonly options: ConnectionOptions,
   ) {
-    this.pacer = new Pacer(options.output, limits.maxPendingBytes, options.isDirect);
+    this.pacer = new Pacer(options, limits.maxPendingBytes);
     this.validFrom = options.validFrom;
     this.cursor = parseCursor(options.lastEventId);
     this.lastEventId = formatCursor(this.cursor);
@@ -209,7 +205,6 @@ export class Connection {
     if (this.closed) return;
     this.pacer.beforeWrite(frames.reduce((bytes, frame) => bytes + 32 + Buffer.byteLength(frame.data), 0));
     this.options.next(frames);
-    this.pacer.afterWrite();
   }
 
   private isNews(numbers: InboxNumbers): boolean {

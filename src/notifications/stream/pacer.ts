@@ -1,5 +1,16 @@
 import type { Writable } from 'node:stream';
 
+/** Where the frames of a stream go. */
+export interface Outlet {
+  /** What they end up in; without it every client is taken to keep up. */
+  readonly output?: Writable;
+  /**
+   * Writes to `output` what there is to write, at once. Where it is missing, something else writes there, by the next turn of
+   * the event loop.
+   */
+  flush?(): void;
+}
+
 /**
  * Tells how much a client can take, by the socket that it reads from. Whoever writes frames gets no sign of that from
  * an Observable, and neither does Nest's queue behind it.
@@ -10,19 +21,14 @@ export class Pacer {
   /** What the kernel had not taken when that was last looked at. */
   private queuedBytes?: number;
   private pendingBytes = 0;
-  private corked = false;
-  private checking?: NodeJS.Immediate;
+  /** What was written is still to be let go, and looked after. */
+  private checking = false;
   private closed = false;
   private waiting?: ((open: boolean) => void)[];
 
-  /**
-   * @param output what the frames end up in; without it every client is taken to keep up.
-   * @param isDirect frames are written to `output` at once, not handed to something that writes them later.
-   */
   constructor(
-    private readonly output: Writable | undefined,
+    private readonly outlet: Outlet,
     private readonly maxPendingBytes: number,
-    private readonly isDirect = false,
   ) {}
 
   /** The client isn't reading as fast as it is written to. */
@@ -44,37 +50,31 @@ export class Pacer {
   stalledFor(now: number): number {
     if (this.stalledSince === undefined) return 0;
     // 'drain' comes only once everything is taken, which a slow client may need minutes for.
-    const queuedBytes = queuedBytesOf(this.output);
+    const queuedBytes = queuedBytesOf(this.outlet.output);
     if (queuedBytes !== this.queuedBytes) this.stalledSince = now;
     this.queuedBytes = queuedBytes;
     return now - this.stalledSince;
   }
 
-  /** Call it before frames of `bytes` are written. */
+  /** Call it before frames of `bytes` are given. What is given until the next turn leaves together. */
   beforeWrite(bytes: number): void {
-    if (!this.output || this.closed) return;
+    const { output, flush } = this.outlet;
+    if (!output || this.closed) return;
     this.pendingBytes += bytes;
-    if (this.isDirect) return;
-    // What is written until the next turn leaves together. In a turn of its own: until then Nest hands over frame by frame.
-    if (!this.corked) {
-      this.corked = true;
-      this.output.cork();
-    }
-    this.checking ??= setImmediate(check, this);
-  }
-
-  /** Call it after that. */
-  afterWrite(): void {
-    if (!this.isDirect || this.closed || this.isStalled) return;
-    if (this.output?.writableNeedDrain) this.check();
-    // The kernel may take megabytes in one turn. A turn's end is looked for only by what a fourth waits of: not for each frame.
-    else if (this.pendingBytes * 4 >= this.maxPendingBytes) this.checking ??= setImmediate(check, this);
+    if (this.checking) return;
+    this.checking = true;
+    // One after the other at the end of this turn, the writes of a burst cost a third of what they do between other work:
+    // the kernel wakes a reader that sleeps, and it doesn't while they come closely.
+    if (flush) return process.nextTick(check, this);
+    // In a turn of its own: until then Nest hands over frame by frame.
+    output.cork();
+    setImmediate(check, this);
   }
 
   /** @returns true once the client can take more, false if it has left. */
   async drained(): Promise<boolean> {
     if (this.closed) return false;
-    if (!this.output) return await new Promise((resolve) => setImmediate(() => resolve(!this.closed)));
+    if (!this.outlet.output) return await new Promise((resolve) => setImmediate(() => resolve(!this.closed)));
     if (!this.checking && !this.isStalled) return true;
     return await new Promise((resolve) => {
       this.waiting ??= [];
@@ -83,21 +83,16 @@ export class Pacer {
   }
 
   close(): void {
+    this.letGo();
     this.closed = true;
-    clearImmediate(this.checking);
-    if (this.corked) this.output?.uncork();
-    this.corked = false;
     this.release(false);
   }
 
   /** Looks whether the client has taken what was written. */
   check(): void {
-    this.checking = undefined;
-    const output = this.output as Writable;
-    if (this.corked) {
-      this.corked = false;
-      output.uncork();
-    }
+    if (this.closed) return;
+    this.letGo();
+    const output = this.outlet.output as Writable;
     if (output.writableNeedDrain) {
       if (this.stalledSince !== undefined) return;
       this.stalledSince = Date.now();
@@ -110,11 +105,20 @@ export class Pacer {
     this.release(true);
   }
 
+  private letGo(): void {
+    if (!this.checking) return;
+    this.checking = false;
+    const { outlet } = this;
+    if (outlet.flush) outlet.flush();
+    else outlet.output?.uncork();
+  }
+
   private onDrain(): void {
     if (this.closed) return;
     this.stalledSince = undefined;
     // What Nest has queued goes first.
-    this.checking ??= setImmediate(check, this);
+    this.checking = true;
+    setImmediate(check, this);
   }
 
   private release(open: boolean): void {

@@ -18,6 +18,8 @@ export class SocketStream implements ConnectionOptions {
   /** Not written yet. */
   private head: string;
   private headTimer?: NodeJS.Timeout;
+  /** Frames that are not written yet. */
+  private waiting = '';
 
   /**
    * @param head of the response, and the empty line that its body begins with.
@@ -34,27 +36,34 @@ export class SocketStream implements ConnectionOptions {
     this.validFrom = validFrom;
     this.head = head + this.chunk('\n');
     // Two writes would wake both sides twice. But the stream is open, however long Postgres takes.
-    this.headTimer = setTimeout(() => this.output.write(this.takeHead()), HEAD_WAITS_MS);
+    this.headTimer = setTimeout(() => this.output.write(this.take()), HEAD_WAITS_MS);
     this.headTimer.unref();
   }
 
-  get isDirect(): boolean {
-    return true;
+  next(frames: readonly Frame[]): void {
+    this.waiting += encodeFrames(frames);
   }
 
-  next(frames: readonly Frame[]): void {
-    this.output.write(this.takeHead() + this.chunk(encodeFrames(frames)));
+  flush(): void {
+    if (this.waiting !== '') this.output.write(this.take());
   }
 
   complete(): void {
-    this.output.end(this.takeHead() + (this.isChunked ? LAST_CHUNK : ''));
+    this.output.end(this.take() + (this.isChunked ? LAST_CHUNK : ''));
     // As Node's HTTP server does it: a client that leaves its half open would keep its place, and hold a shutdown up.
     this.output.destroySoon();
   }
 
   /** The client has left. */
   close(): void {
-    this.takeHead();
+    this.take();
+  }
+
+  /** What is to be written, which is then somebody else's. */
+  private take(): string {
+    const { waiting } = this;
+    this.waiting = '';
+    return this.takeHead() + (waiting === '' ? '' : this.chunk(waiting));
   }
 
   private takeHead(): string {
