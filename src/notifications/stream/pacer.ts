@@ -65,10 +65,13 @@ export class Pacer {
     this.checking = true;
     // One after the other at the end of this turn, the writes of a burst cost a third of what they do between other work:
     // the kernel wakes a reader that sleeps, and it doesn't while they come closely.
-    if (flush) return process.nextTick(check, this);
-    // In a turn of its own: until then Nest hands over frame by frame.
-    output.cork();
-    setImmediate(check, this);
+    if (flush) {
+      process.nextTick(check, this);
+    } else {
+      // In a turn of its own: until then Nest hands over frame by frame.
+      output.cork();
+      setImmediate(check, this);
+    }
   }
 
   /** @returns true once the client can take more, false if it has left. */
