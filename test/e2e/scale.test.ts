@@ -131,11 +131,14 @@ describe('A message to many', () => {
       const { blocked, release } = await hold(database, 'recipient 12500');
       await a.notifications.notify(recipientsOf(25_000), notification('in parts'));
       await blocked();
+      // The parts before it, and the one beside it; the last one waits.
+      await eventually(async () =>
+        expect(await tracesOf(database, 'in parts')).toEqual({ messages: 1, items: 15_000, outbox: 2 }),
+      );
       const closing = a.close();
       await release();
       await closing;
-      // Two parts, and the one that was under way.
-      expect(await tracesOf(database, 'in parts')).toEqual({ messages: 1, items: 15_000, outbox: 2 });
+      expect(await tracesOf(database, 'in parts')).toEqual({ messages: 1, items: 20_000, outbox: 1 });
 
       const b = await start(database);
       const client = await listen(b, 'recipient 24999', 0);
@@ -155,11 +158,30 @@ describe('A message to many', () => {
       await crm.notifications.notify(recipientsOf(15_000), notification('cut'));
       const pid = await blocked();
       await database.query('SELECT pg_terminate_backend($1)', [pid]);
-      await eventually(async () => expect(await tracesOf(database, 'cut')).toMatchObject({ items: 5_000, outbox: 2 }));
+      await eventually(async () => expect(await tracesOf(database, 'cut')).toMatchObject({ items: 10_000, outbox: 1 }));
       await release();
       await relayed(database);
       expect(await distribution(database)).toEqual([{ inboxes: 15_000, items: 1 }]);
       expect(await crm.parked.list()).toEqual([]);
+    },
+    SLOW_MS,
+  );
+  test(
+    'lets nothing that was sent after it overtake one of its parts',
+    async () => {
+      const database = await createDatabase();
+      const crm = await start(database);
+      const client = await listen(crm, 'recipient 9999');
+      const { blocked, release } = await hold(database, 'recipient 7500');
+      await crm.notifications.notify(recipientsOf(15_000), notification('first'));
+      await blocked();
+      await crm.dataSource.transaction((manager) =>
+        crm.notifications.notify('recipient 9999', notification('second'), { manager }),
+      );
+      await eventually(async () => expect(await tracesOf(database, 'first')).toMatchObject({ items: 10_000 }));
+      await release();
+      await client.until(() => titles(client).length === 2, SLOW_MS / 2);
+      expect(titles(client)).toEqual(['first', 'second']);
     },
     SLOW_MS,
   );

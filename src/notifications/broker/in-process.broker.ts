@@ -24,7 +24,9 @@ export function inProcessBroker(): BrokerFactory {
         handler.onGap();
       },
       publish(hints) {
-        if (!closed) coalescer.add(hints);
+        // Usually there is nobody else.
+        const others = subscriptions.size - (subscriptions.has(broker) ? 1 : 0);
+        if (!closed && others > 0) coalescer.add(hints);
       },
       async close() {
         closed = true;

@@ -14,9 +14,9 @@ export function deliverStatements(s: string) {
       SELECT ord, p, coalesce((p ->> 'id')::uuid, gen_random_uuid()) AS id
       FROM jsonb_array_elements($1::jsonb) WITH ORDINALITY t(p, ord))`;
   // One instance at a time, or rows would overtake each other. The lock ends with the statement.
-  const fromOutbox = `
+  const fromOutbox = (lock = 'pg_try_advisory_xact_lock') => `
     leader AS MATERIALIZED (
-      SELECT pg_try_advisory_xact_lock(hashtextextended(current_database() || '${lockName(s, 'relay')}', 0)) AS ok),
+      SELECT ${lock}(hashtextextended(current_database() || '${lockName(s, 'relay')}', 0)) AS ok),
     src AS MATERIALIZED (
       DELETE FROM ${s}.outbox o USING leader WHERE leader.ok AND o.pos = ANY ($1::bigint[])
       RETURNING o.pos AS ord, o.payload AS p, coalesce((o.payload ->> 'id')::uuid, gen_random_uuid()) AS id)`;
@@ -39,10 +39,10 @@ export function deliverStatements(s: string) {
     coalesce((SELECT position FROM ${s}.broadcast_counter b WHERE b.tenant_id = m.tenant_id), 0) AS position`;
   const joined = `SELECT src.ord, src.p, ${withPosition} FROM src JOIN stored m ON m.id = src.id`;
   // A later part of a large message joins what its first part has stored, in this batch or before; without it, nothing.
-  const joinedOrContinued = `${joined}
-      UNION ALL
+  const continued = `
       SELECT src.ord, src.p, ${withPosition} FROM src JOIN ${s}.message m ON m.id = src.id
       WHERE (src.p ->> 'continues')::boolean`;
+  const joinedOrContinued = `${joined} UNION ALL ${continued}`;
 
   const count = `
     counters AS (
@@ -114,20 +114,25 @@ export function deliverStatements(s: string) {
     relayNotifications: {
       name: 'relay_notifications',
       text: `
-        WITH ${fromOutbox}, ${store(`${isFirstPart} ${inOrder}`)}, joined AS (${joinedOrContinued}), ${fill}
+        WITH ${fromOutbox()}, ${store(`${isFirstPart} ${inOrder}`)}, joined AS (${joinedOrContinued}), ${fill}
         ${relayAnswer}`,
     },
-    /** $1: the position of one notification, or of a part of one. */
+    /** $1: the position of one notification, or of the first part of one. */
     relayOne: {
       name: 'relay_one',
+      text: `WITH ${fromOutbox()}, ${store('')}, joined AS (${joined}), ${fillOne} ${relayAnswer}`,
+    },
+    /** $1: the position of a later part of a notification. Several at once, but beside nothing else. */
+    relayPart: {
+      name: 'relay_part',
       text: `
-        WITH ${fromOutbox}, ${store(isFirstPart)}, joined AS (${joinedOrContinued}), ${fillOne}
+        WITH ${fromOutbox('pg_try_advisory_xact_lock_shared')}, joined AS (${continued}), ${fillOne}
         ${relayAnswer}`,
     },
     /** $1: positions of broadcasts in the outbox. */
     relayBroadcasts: {
       name: 'relay_broadcasts',
-      text: `WITH ${fromOutbox}, ${store(inOrder)}, ${announce} ${relayAnswer}`,
+      text: `WITH ${fromOutbox()}, ${store(inOrder)}, ${announce} ${relayAnswer}`,
     },
     /** $1: ids, $2: tenants, $3: idempotency keys. Which message stands in the way of each? */
     existing: {

@@ -10,6 +10,8 @@ import { isConflict, isRefusal } from './postgres-error.js';
 
 const ROWS_PER_READ = 500;
 const BYTES_PER_READ = 1024 * 1024;
+/** Later parts of a large message under way, as many as there are processors on a small machine. */
+const PARTS_AT_ONCE = 2;
 /** How soon to try again when another instance is relaying. */
 const BUSY_RETRY_MS = 25;
 /** Finds what no commit of ours announced: rows of a crashed instance, of other programs, and those that have become due. */
@@ -78,27 +80,45 @@ export class Relay {
       const due = await this.database.run(this.sql.promote);
       const ready = await this.database.run<Ready>(this.sql.read);
       if (ready.length === 0 && due.length === 0) return undefined;
-      for (const batch of toBatches(await this.check(ready))) {
-        if (this.closed || !(await this.deliver(batch))) return BUSY_RETRY_MS;
-      }
+      if (!(await this.deliverAll(toBatches(this.check(ready))))) return BUSY_RETRY_MS;
     }
     return undefined;
   }
 
-  /** Counts an attempt against those that break a limit, and leaves them out. */
-  private async check(ready: Ready[]): Promise<Checked[]> {
-    const checked: Checked[] = [];
+  /** One batch after the other, but for later parts of a large message. @returns false if another instance is relaying. */
+  private async deliverAll(batches: AsyncIterable<Checked[]>): Promise<boolean> {
+    const underWay: Promise<boolean>[] = [];
+    try {
+      for await (const batch of batches) {
+        // They are for different inboxes, and need not wait for each other; what follows waits for all of them.
+        while (underWay.length >= (isPart(batch) ? PARTS_AT_ONCE : 1)) if (!(await underWay.shift())) return false;
+        if (this.closed) return false;
+        const delivered = this.deliver(batch);
+        // What fails is thrown when it is awaited, which may be later.
+        delivered.catch(() => {});
+        underWay.push(delivered);
+        if (!isPart(batch) && !(await delivered)) return false;
+      }
+      return (await Promise.all(underWay)).every(Boolean);
+    } finally {
+      await Promise.allSettled(underWay);
+    }
+  }
+
+  /** Those that keep the limits, each looked at when it is asked for. Counts an attempt against the others. */
+  private async *check(ready: Ready[]): AsyncIterable<Checked> {
     for (const row of ready) {
+      let payload: unknown;
       try {
-        const payload: unknown = JSON.parse(row.payload);
+        payload = JSON.parse(row.payload);
         checkPayload(payload);
-        checked.push({ pos: row.pos, payload });
       } catch (error) {
         if (!(error instanceof NotificationsError)) throw error;
         await this.countAttempt(row, error);
+        continue;
       }
+      yield { pos: row.pos, payload };
     }
-    return checked;
   }
 
   /** @returns false if another instance is relaying. */
@@ -126,6 +146,7 @@ export class Relay {
 
   private statementFor(batch: Checked[]): Statement {
     if (batch[0]?.payload.kind === 'broadcast') return this.sql.relayBroadcasts;
+    if (isPart(batch)) return this.sql.relayPart;
     return batch.length === 1 ? this.sql.relayOne : this.sql.relayNotifications;
   }
 
@@ -170,28 +191,31 @@ function relayStatements(s: string) {
 }
 
 /** Runs of the same kind, each with as many recipients as one statement may lock. */
-function toBatches(rows: Checked[]): Checked[][] {
-  const batches: Checked[][] = [];
+async function* toBatches(rows: AsyncIterable<Checked>): AsyncIterable<Checked[]> {
+  let batch: Checked[] = [];
   let recipients = 0;
-  for (const row of rows) {
-    const last = batches.at(-1);
-    const sameKind = last?.[0]?.payload.kind === row.payload.kind;
+  for await (const row of rows) {
+    const sameKind = batch[0]?.payload.kind === row.payload.kind;
     const size = row.payload.kind === 'broadcast' ? 1 : row.payload.recipients.length;
-    recipients += size;
-    if (last && sameKind && recipients <= RECIPIENTS_PER_STATEMENT) {
-      last.push(row);
-    } else {
-      batches.push([row]);
-      recipients = size;
+    if (batch.length > 0 && !(sameKind && recipients + size <= RECIPIENTS_PER_STATEMENT)) {
+      yield batch;
+      batch = [];
+      recipients = 0;
     }
+    batch.push(row);
+    recipients += size;
   }
-  return batches;
+  if (batch.length > 0) yield batch;
+}
+
+/** A later part of a large message, alone in its batch. */
+function isPart(batch: Checked[]): boolean {
+  const [row] = batch;
+  return batch.length === 1 && row?.payload.kind !== 'broadcast' && row?.payload.continues === true;
 }
 
 /** Where to look for what a payload has brought. */
 export function hintsOf(payload: Payload): Hint[] {
   const tenant = payload.tenant ?? '';
-  return payload.kind === 'broadcast'
-    ? [{ tenant }]
-    : [...new Set(payload.recipients)].map((recipient) => ({ tenant, recipient }));
+  return payload.kind === 'broadcast' ? [{ tenant }] : payload.recipients.map((recipient) => ({ tenant, recipient }));
 }

@@ -89,6 +89,7 @@ export class Hub implements HintHandler, Counted {
   }
 
   onHints(hints: readonly Hint[]): void {
+    if (this.inboxes.size === 0) return;
     for (const { tenant, recipient, change, signal } of hints) {
       if (signal !== undefined) this.signal(tenant, recipient, signal);
       else if (recipient === undefined) void this.onBroadcast(tenant);
