@@ -95,7 +95,7 @@ export interface NotificationsOptions {
   maxStreamsPerRecipient?: number;
   /** Streams on this instance; one more is answered with 503. @default null */
   maxStreams?: number | null;
-  /** Live bytes that may wait for a client that isn't reading; beyond, it goes on by cursor once it reads. @default 262_144 */
+  /** Live bytes that may wait for a client that isn't reading; beyond, it goes on by cursor once it reads. @default 65_536 */
   maxPendingBytes?: number;
   /** A reconnecting client that missed more than this many gets `reset` instead of a replay. @default 1_000 */
   maxReplay?: number;
@@ -143,7 +143,7 @@ const DEFAULTS = {
   slowClientMs: 30_000,
   maxStreamsPerRecipient: 20,
   maxStreams: null,
-  maxPendingBytes: 262_144,
+  maxPendingBytes: 65_536,
   maxReplay: 1_000,
   streamWriter: 'socket',
   cors: false,
