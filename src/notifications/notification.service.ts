@@ -35,6 +35,9 @@ import type { NotifyOptions, SignalOptions, StreamOptions } from './notification
 import { checkPayload } from './payload.js';
 import { Hub } from './stream/hub.js';
 
+/** Of a message to more, most of what storing it could tell at once would be told for nobody. */
+const ARRIVALS_AT_MOST = 20;
+
 /** Sends, lists, changes and streams notifications. */
 @Injectable()
 export class NotificationService {
@@ -189,10 +192,16 @@ export class NotificationService {
       await this.outbox.add(parts, when);
       return { messageId, status: 'queued' };
     }
-    const existing = await this.direct.deliver(payload);
+    const { existing, arrivals } = await this.direct.deliver(payload, this.hasStreams(payload));
     if (existing) return { messageId: existing, status: 'duplicate' };
-    this.announcer.announce(hintsOf(payload));
+    this.announcer.announce(hintsOf(payload), arrivals);
     return { messageId, status: 'delivered' };
+  }
+
+  private hasStreams(payload: Outgoing): boolean {
+    if (payload.kind === 'broadcast' || payload.recipients.length > ARRIVALS_AT_MOST) return false;
+    const { tenant = '' } = payload;
+    return payload.recipients.some((recipient) => this.hub.connections({ tenant, recipient }) > 0);
   }
 
   private async change(recipient: Recipient, work: (key: InboxKey) => Promise<ChangeOutcome>): Promise<ChangeResult> {

@@ -33,7 +33,7 @@ afterAll(async () => {
 });
 
 async function deliver(title: string, recipients: string[], idempotencyKey?: string): Promise<string | null> {
-  const existing = await delivery.deliver({ id: uuidV7(), type: 'test', title, recipients, idempotencyKey });
+  const { existing } = await delivery.deliver({ id: uuidV7(), type: 'test', title, recipients, idempotencyKey });
   settled.push(title);
   return existing;
 }
@@ -129,7 +129,7 @@ test('closing waits for all that was taken on', async () => {
     closing.deliver({ id: uuidV7(), type: 'test', title: `${n}`, recipients: [`recipient ${n % 3}`] }),
   );
   await closing.close();
-  expect(await Promise.all(calls)).toEqual(calls.map(() => null));
+  expect(await Promise.all(calls)).toEqual(calls.map(() => ({ existing: null })));
   await expect(closing.deliver({ id: uuidV7(), type: 'test', title: 'late', recipients: ['one'] })).rejects.toThrow(
     'shutting down',
   );

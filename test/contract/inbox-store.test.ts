@@ -35,7 +35,7 @@ function newKey(): InboxKey {
 
 async function deliver({ tenant, recipient }: InboxKey, type = 'test', expiresAt?: string): Promise<void> {
   const message = { id: uuidV7(), tenant, type, title: 'title', recipients: [recipient], expiresAt };
-  expect(await delivery.deliver(message)).toBeNull();
+  expect(await delivery.deliver(message)).toMatchObject({ existing: null });
 }
 
 /** An inbox with that many unread notifications, their ids 1, 2, 3 … */

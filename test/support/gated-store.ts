@@ -1,4 +1,5 @@
-import { InboxStore, type StreamPage } from '../../src/notifications/inbox/inbox.store.js';
+import { InboxStore } from '../../src/notifications/inbox/inbox.store.js';
+import type { StreamPage } from '../../src/notifications/inbox/stream-page.js';
 import type { InboxKey } from '../../src/notifications/notification.js';
 
 type Requests = readonly (InboxKey & { after: number | null })[];

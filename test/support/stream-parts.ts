@@ -1,5 +1,5 @@
 import { NotificationsDataSource } from '../../src/notifications/inbox/database.js';
-import { DirectDelivery } from '../../src/notifications/inbox/direct-delivery.js';
+import { type Delivery, DirectDelivery } from '../../src/notifications/inbox/direct-delivery.js';
 import { resolveOptions } from '../../src/notifications/notifications.options.js';
 import type { Frame } from '../../src/notifications/stream/frame.js';
 import { Hub, type HubOptions } from '../../src/notifications/stream/hub.js';
@@ -33,6 +33,14 @@ export class StreamParts {
   async deliver(recipient: string, count = 1, content: { body?: string } = {}): Promise<void> {
     const message = () => ({ type: 't', title: 'x', ...content, id: uuidV7(), recipients: [recipient] });
     await Promise.all(Array.from({ length: count }, () => this.direct.deliver(message())));
+  }
+
+  /** Delivers one, as for a recipient with streams. */
+  async arrive(recipient: string, content: object = {}): Promise<Required<Delivery>['arrivals']> {
+    const message = { type: 't', title: 'x', ...content, id: uuidV7(), recipients: [recipient] };
+    const { arrivals } = await this.direct.deliver(message, true);
+    if (!arrivals) throw new Error('What has come is not told');
+    return arrivals;
   }
 
   async close(): Promise<void> {

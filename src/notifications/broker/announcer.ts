@@ -1,14 +1,19 @@
-import type { Broker, Hint, HintHandler } from './broker.js';
+import type { StreamPage } from '../inbox/stream-page.js';
+import type { Broker, Hint } from './broker.js';
+
+/** Recipient → what has come to that inbox. */
+type Arrivals = ReadonlyMap<string, StreamPage>;
 
 /** Tells everybody where to look, after the commit: this instance directly, the others through the broker. */
 export class Announcer {
   constructor(
-    private readonly here: HintHandler,
+    private readonly here: { onHints(hints: readonly Hint[], arrivals?: Arrivals): void },
     private readonly broker: Broker,
   ) {}
 
-  announce(hints: readonly Hint[]): void {
-    this.here.onHints(hints);
+  /** @param arrivals what the hints are about, where it is known already: for this instance, which then need not look. */
+  announce(hints: readonly Hint[], arrivals?: Arrivals): void {
+    this.here.onHints(hints, arrivals);
     this.broker.publish(hints);
   }
 }

@@ -1,5 +1,6 @@
 import type { Statement } from './database.js';
 import { lockName } from './database.js';
+import { isoOf, NUMBERS, VALID_FROM } from './inbox.statements.js';
 
 /**
  * The statements that deliver: each stores messages, moves the counters of every inbox and fills the inboxes, at once
@@ -53,7 +54,7 @@ export function deliverStatements(s: string) {
       ORDER BY tenant_id, recipient_id -- the one lock order of every writer: no deadlocks
       ON CONFLICT (tenant_id, recipient_id)
         DO UPDATE SET last_id = i.last_id + excluded.last_id, unread = i.unread + excluded.unread
-      RETURNING tenant_id, recipient_id, last_id)`;
+      RETURNING tenant_id, recipient_id, ${NUMBERS}, streams_valid_from)`;
 
   const fill = `
     x AS MATERIALIZED (
@@ -107,6 +108,15 @@ export function deliverStatements(s: string) {
     deliverOne: {
       name: 'deliver_one',
       text: `WITH ${direct}, ${store('')}, joined AS (${joined}), ${fillOne} SELECT id FROM stored`,
+    },
+    /** The same, and what has come to each inbox, as a read just after it would tell. */
+    deliverOneToStreams: {
+      name: 'deliver_one_to_streams',
+      text: `
+        WITH ${direct}, ${store('')}, joined AS (${joined}), ${fillOne}
+        SELECT m.id, i.recipient_id, ${NUMBERS}, ${VALID_FROM}, coalesce(src.p -> 'data', '{}')::text AS data,
+          ${isoOf('now()')} AS created_at
+        FROM stored m CROSS JOIN src LEFT JOIN counters i ON true`,
     },
     /** $1: a JSON array of broadcasts. */
     broadcast: { name: 'broadcast', text: `WITH ${direct}, ${store(inOrder)}, ${announce} SELECT id FROM stored` },

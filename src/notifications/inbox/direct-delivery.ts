@@ -3,6 +3,7 @@ import type { Payload } from '../payload.js';
 import type { NotificationsDataSource, Statement } from './database.js';
 import { deliverStatements } from './deliver.statement.js';
 import { isConflict, isRefusal, toNotificationsError } from './postgres-error.js';
+import { contentJson, itemJson, type NumbersRow, pageOf, type StreamPage } from './stream-page.js';
 
 /** Recipients of one statement at most: that many inbox rows are locked for about 50 ms. */
 export const RECIPIENTS_PER_STATEMENT = 5_000;
@@ -20,13 +21,31 @@ const MIN_SHARE = 8;
 /** A message on its way, with its id. */
 export type Outgoing = Payload & { id: string };
 
+/** What became of a message. */
+export interface Delivery {
+  /** Null once it is in every inbox; or the id of the message that has its idempotency key already. */
+  existing: string | null;
+  /** Recipient → what has come to that inbox, where it was asked for and the message was stored by itself. */
+  arrivals?: ReadonlyMap<string, StreamPage>;
+}
+
 interface Waiting {
   payload: Outgoing;
   json: string;
   recipients: number;
-  resolve(existing: string | null): void;
+  hasStreams: boolean;
+  resolve(delivery: Delivery): void;
   reject(error: NotificationsError): void;
 }
+
+type StoredRow = { id: string } & Partial<ArrivalRow>;
+
+type ArrivalRow = NumbersRow & {
+  recipient_id: string | null;
+  streams_valid_from: string;
+  data: string;
+  created_at: string;
+};
 
 /**
  * Delivers at once, by group commit: calls that come in one turn, or while all that may be under way is, make up the next
@@ -38,21 +57,25 @@ export class DirectDelivery {
 
   constructor(database: NotificationsDataSource) {
     const sql = deliverStatements(database.schema);
-    const { existing } = sql;
+    const { broadcast, existing } = sql;
     this.notifications = new GroupCommit(
       database,
-      { many: sql.deliver, one: sql.deliverOne, existing },
+      { many: sql.deliver, one: sql.deliverOne, oneToStreams: sql.deliverOneToStreams, existing },
       BATCHES_AT_ONCE,
     );
-    this.broadcasts = new GroupCommit(database, { many: sql.broadcast, one: sql.broadcast, existing }, 1);
+    this.broadcasts = new GroupCommit(
+      database,
+      { many: broadcast, one: broadcast, oneToStreams: broadcast, existing },
+      1,
+    );
   }
 
   /**
-   * @returns null once the message is in every inbox, or the id of the message that already has its idempotency key.
+   * @param hasStreams streams wait for it here: tell what has come to the inboxes, if that takes no other statement.
    * @throws {NotificationsError} `REJECTED_BY_DATABASE`, `DATABASE_UNAVAILABLE` or `CLOSED`
    */
-  async deliver(payload: Outgoing): Promise<string | null> {
-    return await (payload.kind === 'broadcast' ? this.broadcasts : this.notifications).add(payload);
+  async deliver(payload: Outgoing, hasStreams = false): Promise<Delivery> {
+    return await (payload.kind === 'broadcast' ? this.broadcasts : this.notifications).add(payload, hasStreams);
   }
 
   /** Waits for what is under way, and takes nothing more. */
@@ -71,11 +94,11 @@ class GroupCommit {
 
   constructor(
     private readonly database: NotificationsDataSource,
-    private readonly sql: { many: Statement; one: Statement; existing: Statement },
+    private readonly sql: { many: Statement; one: Statement; oneToStreams: Statement; existing: Statement },
     private readonly maxLanes: number,
   ) {}
 
-  add(payload: Outgoing): Promise<string | null> {
+  add(payload: Outgoing, hasStreams: boolean): Promise<Delivery> {
     if (this.closed) {
       return Promise.reject(
         new NotificationsError('CLOSED', 'The application is shutting down: nothing more is sent.'),
@@ -83,7 +106,7 @@ class GroupCommit {
     }
     const recipients = payload.kind === 'broadcast' ? 1 : payload.recipients.length;
     return new Promise((resolve, reject) => {
-      this.waiting.push({ payload, json: JSON.stringify(payload), recipients, resolve, reject });
+      this.waiting.push({ payload, json: JSON.stringify(payload), recipients, hasStreams, resolve, reject });
       if (this.openLanes < this.maxLanes) this.openLane();
     });
   }
@@ -137,9 +160,8 @@ class GroupCommit {
   private async write(batch: Waiting[], repeats = 0): Promise<void> {
     try {
       const json = `[${batch.map((entry) => entry.json).join(',')}]`;
-      const statement = batch.length === 1 ? this.sql.one : this.sql.many;
-      const stored = await this.database.run<{ id: string }>(statement, [json]);
-      await this.settle(batch, new Set(stored.map((row) => row.id)), repeats);
+      const stored = await this.database.run<StoredRow>(this.statementFor(batch), [json]);
+      await this.settle(batch, stored, repeats);
     } catch (error) {
       if (isConflict(error) && repeats < MAX_REPEATS) return await this.write(batch, repeats + 1);
       // One of them is bad. Which one is found out by asking Postgres for each: only that one's caller is refused.
@@ -151,10 +173,18 @@ class GroupCommit {
     }
   }
 
-  private async settle(batch: Waiting[], stored: Set<string>, repeats: number): Promise<void> {
+  private statementFor([first, ...more]: Waiting[]): Statement {
+    if (more.length > 0) return this.sql.many;
+    return first?.hasStreams ? this.sql.oneToStreams : this.sql.one;
+  }
+
+  private async settle(batch: Waiting[], rows: StoredRow[], repeats: number): Promise<void> {
+    const stored = new Set(rows.map((row) => row.id));
     const rest = batch.filter((entry) => !stored.has(entry.payload.id));
     // Only now: who is told that a message is in the inbox may look there.
-    for (const entry of batch) if (stored.has(entry.payload.id)) entry.resolve(null);
+    for (const entry of batch) {
+      if (stored.has(entry.payload.id)) entry.resolve({ existing: null, arrivals: arrivalsOf(entry.payload, rows) });
+    }
     if (rest.length === 0) return;
 
     try {
@@ -168,7 +198,7 @@ class GroupCommit {
       for (const entry of rest) {
         const id = existing.get(entry.payload.id);
         // Its own id: an earlier attempt had committed after all.
-        if (id) entry.resolve(id === entry.payload.id ? null : id);
+        if (id) entry.resolve({ existing: id === entry.payload.id ? null : id });
         else gone.push(entry);
       }
       // What stood in the way has been deleted between the two statements.
@@ -179,6 +209,22 @@ class GroupCommit {
       for (const entry of rest) entry.reject(toNotificationsError(error));
     }
   }
+}
+
+/** What a message has brought to inboxes, as a read just after its commit would tell; undefined if that isn't known. */
+function arrivalsOf(payload: Outgoing, rows: StoredRow[]): Map<string, StreamPage> | undefined {
+  if (rows[0]?.data === undefined) return undefined;
+  const content = contentJson({ ...payload, data: rows[0].data });
+  const arrivals = new Map<string, StreamPage>();
+  for (const row of rows as ArrivalRow[]) {
+    // It has expired, and came to nobody.
+    if (row.recipient_id === null) continue;
+    const page = pageOf(row);
+    const { lastId } = page.numbers;
+    page.items.push({ id: lastId, json: itemJson(lastId, { created_at: row.created_at, read: false }, content) });
+    arrivals.set(row.recipient_id, page);
+  }
+  return arrivals;
 }
 
 /** Messages of one statement, and what they touch. */

@@ -3,11 +3,13 @@ import type { Statement } from './database.js';
 /** What a page of a stream holds at most, in bytes of stored text; it may be one notification more. */
 export const PAGE_BYTES = 65_536;
 
-const NUMBERS = 'i.last_id, i.unread, i.revision';
+export const NUMBERS = 'i.last_id, i.unread, i.revision';
 // Microseconds fit a JavaScript number until the year 2255.
-const VALID_FROM = 'coalesce((extract(epoch FROM i.streams_valid_from) * 1000000)::bigint, 0) AS streams_valid_from';
+export const VALID_FROM =
+  'coalesce((extract(epoch FROM i.streams_valid_from) * 1000000)::bigint, 0) AS streams_valid_from';
 // As text: a host may have parsers of its own for timestamps and JSON, and pg's parsers are the process's.
-const CREATED_AT = `to_char(t.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS created_at`;
+export const isoOf = (time: string) => `to_char(${time} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
+const CREATED_AT = `${isoOf('t.created_at')} AS created_at`;
 const CONTENT = `t.id, m.type, m.title, m.body, m.url, m.data::text AS data, ${CREATED_AT}`;
 /** A column of a message where its first item is, and null with all others. */
 const ONCE = (column: string) => `CASE WHEN nth = 1 THEN ${column} END AS ${column.replace('::text', '')}`;

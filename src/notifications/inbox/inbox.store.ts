@@ -10,51 +10,25 @@ import type {
 import { Batched } from './batched.js';
 import type { NotificationsDataSource, Run, Statement } from './database.js';
 import { inboxStatements, PAGE_BYTES } from './inbox.statements.js';
+import {
+  type Content,
+  contentJson,
+  itemJson,
+  type NumbersRow,
+  numbersOf,
+  pageOf,
+  type StreamPage,
+} from './stream-page.js';
 
 const VALID_FROM_PER_READ = 500;
 const GATHER_MS = 20;
-
-/** An inbox as it is read for its streams: numbers and items of one moment. */
-export interface StreamPage {
-  numbers: InboxNumbers;
-  /** When `disconnect()` was last called, in microseconds by the database's clock; 0 if never. */
-  streamsValidFrom: number;
-  /** There are broadcasts that this inbox has not got yet. */
-  behind: boolean;
-  /** Ascending by id, nothing left out; empty where no id was given to read after. */
-  items: StreamItem[];
-  /** There may be more after these. */
-  more: boolean;
-}
-
-export interface StreamItem {
-  id: number;
-  /** An `InboxNotification` as JSON, built once for every connection. */
-  json: string;
-}
 
 /** What a change answers, and what the other devices are told of it. */
 export interface ChangeOutcome extends ChangeResult {
   change?: Change;
 }
 
-interface NumbersRow {
-  last_id: string;
-  unread: number;
-  revision: string;
-}
-
-interface ItemRow {
-  id: string | null;
-  type: string;
-  title: string;
-  body: string | null;
-  url: string | null;
-  /** JSON. */
-  data: string;
-  created_at: string;
-  read: boolean;
-}
+type ItemRow = Content & { id: string | null; created_at: string; read: boolean };
 
 /** What a message says stands in the first of its rows only. */
 type ReadRow = NumbersRow &
@@ -98,12 +72,13 @@ export class InboxStore {
     const pages = new Array<StreamPage | null>(requests.length).fill(null);
     const contents = new Map<string, string>();
     for (const row of rows) {
-      const page = pages[row.ord - 1] ?? emptyPage(row);
+      const page = pages[row.ord - 1] ?? pageOf(row);
       pages[row.ord - 1] = page;
       if (row.id === null) continue;
       const content = contents.get(row.message_id) ?? contentJson(row);
       contents.set(row.message_id, content);
-      page.items.push({ id: Number(row.id), json: itemJson(row, content) });
+      const id = Number(row.id);
+      page.items.push({ id, json: itemJson(id, row, content) });
       page.more = page.items.length >= limit || Number(row.bytes) >= pageBytes;
     }
     return pages;
@@ -147,7 +122,7 @@ export class InboxStore {
     const items = rows.filter((row) => row.id !== null).map(item);
     const page = items.slice(0, limit);
     const nextBefore = items.length > limit ? (page.at(-1)?.id ?? null) : null;
-    return { items: page, nextBefore, ...numbers(first) };
+    return { items: page, nextBefore, ...numbersOf(first) };
   }
 
   /** When `disconnect()` was last called, in microseconds by the database's clock; 0 if never. */
@@ -172,7 +147,7 @@ export class InboxStore {
     return await this.locked(key, async (run, row) => {
       const values = [key.tenant, key.recipient, upTo];
       const [moved] = await run<NumbersRow & { read_up_to: string }>(this.sql.markReadUpTo, values);
-      const result = { ...numbers(moved ?? row), found: 0 };
+      const result = { ...numbersOf(moved ?? row), found: 0 };
       if (!moved) return result;
       return { ...result, change: { revision: result.revision, readUpTo: Number(moved.read_up_to) } };
     });
@@ -241,33 +216,14 @@ function columns(keys: readonly InboxKey[]): [string[], string[]] {
   return [keys.map((key) => key.tenant), keys.map((key) => key.recipient)];
 }
 
-function numbers(row: NumbersRow): InboxNumbers {
-  return { lastId: Number(row.last_id), unread: Number(row.unread), revision: Number(row.revision) };
-}
-
-function emptyPage(row: ReadRow): StreamPage {
-  const streamsValidFrom = Number(row.streams_valid_from);
-  return { numbers: numbers(row), streamsValidFrom, behind: row.behind, items: [], more: false };
-}
-
 function outcome(row: ChangeRow | undefined, details: Details): ChangeOutcome {
   if (!row) return NOTHING;
-  const result = { ...numbers(row), found: row.found };
+  const result = { ...numbersOf(row), found: row.found };
   return row.changed
     ? { ...result, change: { revision: result.revision, ...details(row.changed.map(Number)) } }
     : result;
 }
 
 function item(row: ItemRow): InboxNotification {
-  return JSON.parse(itemJson(row, contentJson(row)));
-}
-
-/** An `InboxNotification`; what it says is built once for all inboxes that it is in. */
-function itemJson({ id, created_at, read }: ItemRow, content: string): string {
-  return `{"id":${id},${content},"createdAt":"${created_at}","read":${read}}`;
-}
-
-/** What a message says, as members of a JSON object; without parsing and printing `data`, where nobody looks into it. */
-function contentJson({ type, title, body, url, data }: ItemRow): string {
-  return `${JSON.stringify({ type, title, body, url }).slice(1, -1)},"data":${data}`;
+  return JSON.parse(itemJson(Number(row.id), row, contentJson(row)));
 }

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { StreamPage } from '../inbox/inbox.store.js';
+import type { StreamPage } from '../inbox/stream-page.js';
 import type { InboxNumbers } from '../notification.js';
 import type { ConnectedInbox } from './connected-inbox.js';
 import { formatCursor, parseCursor } from './cursor.js';

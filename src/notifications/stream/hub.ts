@@ -1,7 +1,8 @@
 import type { Hint, HintHandler } from '../broker/broker.js';
 import type { ConnectionCount, Counted } from '../inbox/connection-counts.js';
 import type { InboxStore } from '../inbox/inbox.store.js';
-import type { InboxKey } from '../notification.js';
+import type { StreamPage } from '../inbox/stream-page.js';
+import type { Change, InboxKey } from '../notification.js';
 import { pause } from '../pause.js';
 import { Periodic } from '../periodic.js';
 import { Admission } from './admission.js';
@@ -88,12 +89,13 @@ export class Hub implements HintHandler, Counted {
     return [...(this.inboxes.get(nameOf(key))?.connections ?? [])];
   }
 
-  onHints(hints: readonly Hint[]): void {
+  /** @param arrivals recipient → what has come to that inbox, where it is known already. */
+  onHints(hints: readonly Hint[], arrivals?: ReadonlyMap<string, StreamPage>): void {
     if (this.inboxes.size === 0) return;
     for (const { tenant, recipient, change, signal } of hints) {
       if (signal !== undefined) this.signal(tenant, recipient, signal);
       else if (recipient === undefined) void this.onBroadcast(tenant);
-      else this.inboxes.get(nameOf({ tenant, recipient }))?.refresh(change);
+      else this.onHint(this.inboxes.get(nameOf({ tenant, recipient })), arrivals?.get(recipient), change);
     }
   }
 
@@ -142,6 +144,11 @@ export class Hub implements HintHandler, Counted {
     this.changed.set(name, inbox.key);
     if (inbox.connections.size === 0 && this.inboxes.get(name) === inbox) this.inboxes.delete(name);
   };
+
+  private onHint(inbox: ConnectedInbox | undefined, arrival: StreamPage | undefined, change: Change | undefined): void {
+    if (arrival) inbox?.arrived(arrival);
+    else inbox?.refresh(change);
+  }
 
   /** What can't be sent now is gone: a signal is only about this moment. */
   private signal(tenant: string, recipient: string | undefined, json: string): void {

@@ -1,4 +1,5 @@
-import type { InboxStore, StreamPage } from '../inbox/inbox.store.js';
+import type { InboxStore } from '../inbox/inbox.store.js';
+import type { StreamPage } from '../inbox/stream-page.js';
 import type { InboxKey } from '../notification.js';
 import { pause } from '../pause.js';
 

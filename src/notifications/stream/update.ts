@@ -1,4 +1,4 @@
-import type { StreamItem, StreamPage } from '../inbox/inbox.store.js';
+import type { StreamItem, StreamPage } from '../inbox/stream-page.js';
 import type { Change, InboxNumbers } from '../notification.js';
 import { stateJson } from './frame.js';
 
