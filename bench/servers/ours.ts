@@ -21,6 +21,7 @@ const { values } = parseArgs({
     send: { type: 'string', default: 'signal' },
     broker: { type: 'string', default: 'in-process' },
     writer: { type: 'string', default: 'socket' },
+    direct: { type: 'boolean', default: false },
   },
 });
 const HOUR_MS = 3_600_000;
@@ -36,6 +37,7 @@ const RECIPIENT_HEADER = 'x-recipient';
       }),
       streamToken: { secret: TOKEN_SECRET },
       streamWriter: values.writer as 'socket' | 'nest',
+      directStreamPath: values.direct ? '/notifications/stream' : null,
       broker: values.broker === 'postgres' ? postgresBroker() : inProcessBroker(),
     }),
   ],

@@ -5,7 +5,12 @@ import type { Subject } from './server-process.js';
 export const RAW = 'raw node:http';
 
 /** Ours, live only, as all that the peers send; and stored in Postgres, as no peer does. */
-export const OURS = { signal: 'ours, signal', notify: 'ours, notify', nest: 'ours, signal, by Nest' } as const;
+export const OURS = {
+  signal: 'ours, signal',
+  notify: 'ours, notify',
+  nest: 'ours, signal, by Nest',
+  direct: 'ours, signal, direct',
+} as const;
 
 /** What a Nest team would really replace. */
 export const GATEWAY = 'Nest gateway, socket.io';
@@ -17,6 +22,7 @@ const SUBJECTS: readonly Subject[] = [
   { name: RAW, file: 'raw-http.ts' },
   { name: OURS.signal, file: 'ours.ts', args: ['--send', 'signal'], needsPostgres: true },
   { name: OURS.notify, file: 'ours.ts', args: ['--send', 'notify'], needsPostgres: true },
+  { name: OURS.direct, file: 'ours.ts', args: ['--send', 'signal', '--direct'], needsPostgres: true },
   { name: OURS.nest, file: 'ours.ts', args: ['--send', 'signal', '--writer', 'nest'], needsPostgres: true },
   // Beyond one core from 5,000 on: as many as the others get would take minutes.
   { name: 'Nest @Sse, Subject + filter', file: 'nest-sse-tutorial.ts', messages: 500 },
