@@ -21,7 +21,7 @@ import {
 } from './stream-page.js';
 
 const VALID_FROM_PER_READ = 500;
-const GATHER_MS = 20;
+const GATHER_MS = 30;
 
 /** What a change answers, and what the other devices are told of it. */
 export interface ChangeOutcome extends ChangeResult {

@@ -14,7 +14,7 @@ import { InboxReader } from './inbox-reader.js';
 /** Inboxes in one query. */
 const INBOXES_PER_READ = 200;
 /** When all clients return at once: without it every second of 10,000 took a query of its own. */
-const GATHER_MS = 20;
+const GATHER_MS = 30;
 const INBOXES_PER_STATEMENT = 5_000;
 const SHUTDOWN_MS = 2_000;
 
