@@ -27,25 +27,21 @@ describe('A heartbeat', () => {
     heartbeat.close();
   });
 
-  test('comes to each connection every EVERY_MS, give or take an eighth, and spreads them', () => {
+  test('comes to each connection every EVERY_MS, up to a quarter early, and spreads them', () => {
     const ticks = Array.from({ length: MANY }, () => [Date.now()]);
     for (const times of ticks) heartbeat.add({ tick: (now) => void times.push(now) });
     const perTurn = new Map<number, number>();
-    const all: number[] = [];
     jest.advanceTimersByTime(20 * EVERY_MS);
     for (const times of ticks) {
       // The first comes anywhere within one.
       expect((times[1] as number) - (times[0] as number)).toBeLessThanOrEqual(EVERY_MS);
       const pauses = times.slice(2).map((time, i) => time - (times[i + 1] as number));
-      expect(pauses.length).toBeGreaterThanOrEqual(17);
-      expect(Math.min(...pauses)).toBeGreaterThanOrEqual((EVERY_MS * 7) / 8);
-      expect(Math.max(...pauses)).toBeLessThanOrEqual((EVERY_MS * 9) / 8);
-      all.push(...pauses);
+      expect(pauses.length).toBeGreaterThanOrEqual(18);
+      expect(Math.min(...pauses)).toBeGreaterThanOrEqual((EVERY_MS * 3) / 4);
+      expect(Math.max(...pauses)).toBeLessThanOrEqual(EVERY_MS);
       expect(new Set(pauses).size).toBeGreaterThan(1);
       for (const time of times) perTurn.set(time, (perTurn.get(time) ?? 0) + 1);
     }
-    // No more often than asked for: ten thousand pings are most of what an idle instance does.
-    expect(all.reduce((sum, pause) => sum + pause) / all.length).toBeCloseTo(EVERY_MS, -3);
     // Those that came together: all of them in the first turn, never again nearly as many.
     const [, ...later] = [...perTurn.values()];
     expect(Math.max(...later)).toBeLessThan(MANY / 4);
@@ -105,13 +101,12 @@ test('few sessions have a timer of their own at a time: those that end within tw
   const hub = new Hub(store, { ...resolveOptions({ heartbeatMs: EVERY_MS }), sweepMs: 2 ** 30 }, () => {});
   const before = jest.getTimerCount();
   for (let i = 0; i < MANY; i++) {
-    const expiresAt = new Date(Date.now() + 3.5 * EVERY_MS);
+    const expiresAt = new Date(Date.now() + 3 * EVERY_MS);
     hub.connect({ tenant: '', recipient: `person ${i}` }, { ...new Collected().sink, expiresAt });
   }
   expect(jest.getTimerCount()).toBe(before);
-  // From 1.5 heartbeats on it is their turn, each with its next beat.
-  jest.advanceTimersByTime(2.75 * EVERY_MS);
+  jest.advanceTimersByTime(2 * EVERY_MS);
   expect(jest.getTimerCount()).toBe(before + MANY);
-  jest.advanceTimersByTime(0.75 * EVERY_MS);
+  jest.advanceTimersByTime(EVERY_MS);
   expect(jest.getTimerCount()).toBe(before);
 });

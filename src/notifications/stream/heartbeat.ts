@@ -1,7 +1,5 @@
-/** One heartbeat is so many turns of the wheel, give or take two. */
-const TURNS = 16;
-/** One more than the longest pause between two. */
-const SLOTS = TURNS + 3;
+/** One heartbeat is so many turns of the wheel. */
+const SLOTS = 16;
 
 interface Beating {
   /** Where it is in the wheel: kept here, a map of all connections would cost more than they. */
@@ -15,14 +13,14 @@ export class Heartbeat {
   private turn = 0;
   private readonly timer: NodeJS.Timeout;
 
-  /** @param everyMs how often each connection ticks, give or take an eighth. */
+  /** @param everyMs how often each connection ticks, give or take a quarter. */
   constructor(everyMs: number) {
-    this.timer = setInterval(() => this.beat(), everyMs / TURNS);
+    this.timer = setInterval(() => this.beat(), everyMs / SLOTS);
     this.timer.unref();
   }
 
   add(connection: Beating): void {
-    this.put(connection, this.turn + 1 + Math.floor(Math.random() * TURNS));
+    this.put(connection, Math.floor(Math.random() * SLOTS));
   }
 
   delete(connection: Beating): void {
@@ -38,14 +36,13 @@ export class Heartbeat {
     this.turn = (this.turn + 1) % SLOTS;
     const now = Date.now();
     for (const connection of [...(this.slots[this.turn] as Set<Beating>)]) {
-      // Jitter: clients that came together must not be pinged together for ever.
-      this.put(connection, this.turn + TURNS - 2 + Math.floor(Math.random() * 5));
+      // A quarter of jitter: clients that came together must not be pinged together for ever.
+      this.put(connection, (this.turn + SLOTS - Math.floor((Math.random() * SLOTS) / 4)) % SLOTS);
       connection.tick(now);
     }
   }
 
-  private put(connection: Beating, turn: number): void {
-    const index = turn % SLOTS;
+  private put(connection: Beating, index: number): void {
     this.delete(connection);
     this.slots[index]?.add(connection);
     connection.slot = index;
