@@ -37,7 +37,11 @@ export class ConnectedInbox {
 
   /** Takes what this instance has just stored, without reading it: half of what a notification costs. */
   arrived(page: StreamPage): void {
-    this.note(page);
+    // It comes late; or Postgres has lost commits, which reading finds out.
+    if (!this.note(page)) {
+      this.refresh();
+      return;
+    }
     const update = new Update(page, page.numbers.lastId - page.items.length);
     for (const connection of [...this.connections]) connection.offer(update);
   }
