@@ -20,7 +20,6 @@ import { ParkedNotifications } from './inbox/parked.js';
 import { Purge } from './inbox/purge.js';
 import { Relay } from './inbox/relay.js';
 import { NotificationService } from './notification.service.js';
-import { NotificationsError } from './notifications.error.js';
 import {
   type NotificationsExtras,
   type NotificationsOptions,
@@ -72,10 +71,6 @@ const RESOLVED_OPTIONS = {
     const options = resolveOptions(given);
     // Before anything is connected: nobody would close it after a start that fails.
     if (path !== null) checkHttpOptions(options);
-    else if (options.directStreamPath !== null) {
-      const problem = 'directStreamPath opens streams of the controllers, and controllers is false.';
-      throw new NotificationsError('INVALID_OPTIONS', `NotificationsModule: ${problem}`);
-    }
     return options;
   },
 };

@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { type INestApplication, UnauthorizedException } from '@nestjs/common';
+import { type INestApplication, Module, UnauthorizedException } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { NotificationService, NotificationsModule } from '../../src/notifications/index.js';
 import { resolveOptions } from '../../src/notifications/notifications.options.js';
 import { ADAPTERS } from '../support/adapters.js';
 import { useCleanup } from '../support/cleanup.js';
@@ -167,6 +170,18 @@ describe.each(ADAPTERS)('Streams that are opened before the host sees them, on %
     expect(crm.notifications.connections()).toBe(1);
   });
 
+  test('take one place each, also where a header cannot be sent and the host opens them', async () => {
+    const crm = await start({
+      maxStreamsPerRecipient: 2,
+      // Of a host whose own guard leaves the user on the request.
+      streamHeaders: (request) => ({ 'X-User': request.user?.id ?? (request.originalUrl ? 'by the host' : undefined) }),
+    });
+    const token = await crm.issue('kim');
+    const clients = [await crm.open(`token=${token}`), await crm.open(`token=${token}`)];
+    for (const { status, headers } of clients) expect([status, headers['x-user']]).toEqual([200, 'by the host']);
+    expect(crm.streamsSeen()).toBe(2);
+  });
+
   test('go the way of the host on a connection that still has an answer to send', async () => {
     const crm = await start();
     const token = await crm.issue('hal');
@@ -203,6 +218,21 @@ describe.each(ADAPTERS)('Streams that are opened before the host sees them, on %
 });
 
 describe('directStreamPath', () => {
+  test('is nothing to a process without an HTTP server', async () => {
+    const database = await createMigratedDatabase();
+    const host = { type: 'postgres', url: database.url, retryAttempts: 0 } as const;
+    const options = { jwt: { secret: 'a secret of sixteen' }, directStreamPath: PATH };
+
+    @Module({ imports: [TypeOrmModule.forRoot(host), NotificationsModule.forRoot(options)] })
+    class WorkerModule {}
+
+    const worker = await NestFactory.createApplicationContext(WorkerModule, { abortOnError: false });
+    const { status } = await worker.get(NotificationService).notify('ann', { type: 't', title: 'by a worker' });
+    expect(status).toBe('delivered');
+    await worker.close();
+    await database.drop();
+  });
+
   test.each(['', 'api/stream', '/a?b', '/a b', true, 3])('is a path: not %j', async (value) => {
     const { message } = await refusal(() => resolveOptions({ directStreamPath: value as never }), 'INVALID_OPTIONS');
     expect(message).toContain('directStreamPath must be null or a path such as /api/notifications/stream');

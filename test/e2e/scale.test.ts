@@ -150,6 +150,28 @@ describe('A message to many', () => {
   );
 
   test(
+    'leaves a part that one instance delivers to that one: the other keeps its connections for others',
+    async () => {
+      const database = await createDatabase();
+      const apps = [await start(database), await start(database)];
+      const { blocked, release } = await hold(database, 'recipient 7500');
+      await apps[0]?.notifications.notify(recipientsOf(25_000), notification('shared'));
+      await blocked();
+      await eventually(async () =>
+        expect(await tracesOf(database, 'shared')).toEqual({ messages: 1, items: 20_000, outbox: 1 }),
+      );
+      // Both relays poll meanwhile: more than one would be waiting by then.
+      const delivered = apps.map((app) => app.notifications.notify('somebody', notification('beside')));
+      await Promise.all(delivered);
+      await blocked();
+      await release();
+      await relayed(database);
+      expect(await tracesOf(database, 'shared')).toEqual({ messages: 1, items: 25_000, outbox: 0 });
+    },
+    SLOW_MS,
+  );
+
+  test(
     'survives a relay whose connection is cut in the middle of a part',
     async () => {
       const database = await createDatabase();

@@ -67,3 +67,30 @@ test('what is given just before the end is written', () => {
   pacer.close();
   expect(outlet.writes).toEqual(['x'.repeat(10)]);
 });
+
+test('what something else writes is corked as often as it is uncorked, whatever drains meanwhile', async () => {
+  let take = () => {};
+  const output = new Writable({
+    highWaterMark: 10,
+    write: (_chunk, _encoding, done) => {
+      take = done;
+    },
+  });
+  let corked = 0;
+  const counting = Object.assign(output, {
+    cork: () => void corked++,
+    uncork: () => void corked--,
+  });
+  const pacer = new Pacer({ output: counting }, MAX_PENDING);
+  for (let i = 0; i < 3; i++) {
+    pacer.beforeWrite(100);
+    expect(corked).toBe(1);
+    output.write('x'.repeat(100));
+    const drained = pacer.drained();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect([corked, pacer.isStalled]).toEqual([0, true]);
+    take();
+    expect(await drained).toBe(true);
+    expect(corked).toBe(0);
+  }
+});

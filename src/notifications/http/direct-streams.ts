@@ -1,4 +1,10 @@
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import {
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+  validateHeaderName,
+  validateHeaderValue,
+} from 'node:http';
 import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { EMPTY } from 'rxjs';
@@ -27,17 +33,23 @@ export class DirectStreams implements OnApplicationBootstrap {
 
   onApplicationBootstrap(): void {
     const { directStreamPath, cors } = this.options;
-    if (directStreamPath === null) return;
+    // A worker without an HTTP server may share the application's options.
+    const server: Server | null | undefined = this.host.httpAdapter?.getHttpServer();
+    if (directStreamPath === null || !server) return;
     const start = `${directStreamPath}?`;
     const allowOrigin = cors ? corsMiddleware(cors) : undefined;
-    const server: Server = this.host.httpAdapter.getHttpServer();
     // As engine.io, and with it Nest's gateways, attach themselves to a server.
     const listeners = server.listeners('request');
     server.removeAllListeners('request');
-    server.on('request', async (request, response) => {
+    server.on('request', (request, response) => {
+      const pass = () => {
+        for (const listener of listeners) listener.call(server, request, response);
+      };
       const isStream = request.method === 'GET' && request.url?.startsWith(start);
-      if (isStream && (await this.open(request, response, start.length, allowOrigin))) return;
-      for (const listener of listeners) listener.call(server, request, response);
+      if (!isStream || !canTakeOver(request, response)) return pass();
+      void this.open(request, response, start.length, allowOrigin).then((isOpen) => {
+        if (!isOpen) pass();
+      });
     });
   }
 
@@ -56,6 +68,11 @@ export class DirectStreams implements OnApplicationBootstrap {
       const lastEventId = parseLastEventId({ headers: request.headers, query });
       const start = { lastEventId, expiresAt, validFrom };
       const headers = Object.entries(this.headers(request, query));
+      for (const [name, value] of headers) {
+        validateHeaderName(name);
+        validateHeaderValue(name, value);
+      }
+      // Nothing throws any more: a place that is taken twice would be given back once.
       let isOpen = true;
       const open = this.sockets.reserve(keyOf(inboxOf(identity)), start, {
         request: request as never,

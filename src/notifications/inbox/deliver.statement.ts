@@ -15,12 +15,25 @@ export function deliverStatements(s: string) {
       SELECT ord, p, coalesce((p ->> 'id')::uuid, gen_random_uuid()) AS id
       FROM jsonb_array_elements($1::jsonb) WITH ORDINALITY t(p, ord))`;
   // One instance at a time, or rows would overtake each other. The lock ends with the statement.
-  const fromOutbox = (lock = 'pg_try_advisory_xact_lock') => `
+  const leader = (lock: string) => `
     leader AS MATERIALIZED (
-      SELECT ${lock}(hashtextextended(current_database() || '${lockName(s, 'relay')}', 0)) AS ok),
+      SELECT ${lock}(hashtextextended(current_database() || '${lockName(s, 'relay')}', 0)) AS ok)`;
+  const taken = `RETURNING o.pos AS ord, o.payload AS p, coalesce((o.payload ->> 'id')::uuid, gen_random_uuid()) AS id`;
+  const fromOutbox = `
+    ${leader('pg_try_advisory_xact_lock')},
     src AS MATERIALIZED (
       DELETE FROM ${s}.outbox o USING leader WHERE leader.ok AND o.pos = ANY ($1::bigint[])
-      RETURNING o.pos AS ord, o.payload AS p, coalesce((o.payload ->> 'id')::uuid, gen_random_uuid()) AS id)`;
+      ${taken})`;
+  // A part that another instance is delivering is left to it: waiting for its row would take a connection that has better
+  // things to do.
+  const partOfOutbox = `
+    ${leader('pg_try_advisory_xact_lock_shared')},
+    mine AS MATERIALIZED (
+      SELECT o.pos FROM leader JOIN ${s}.outbox o ON o.pos = ANY ($1::bigint[]) WHERE leader.ok
+      FOR UPDATE OF o SKIP LOCKED),
+    src AS MATERIALIZED (
+      DELETE FROM ${s}.outbox o USING mine WHERE o.pos = mine.pos
+      ${taken})`;
   const relayAnswer = 'SELECT (SELECT ok FROM leader) AS leader, (SELECT count(*)::int FROM src) AS taken';
 
   const store = (which: string) => `
@@ -30,7 +43,7 @@ export function deliverStatements(s: string) {
         coalesce(p -> 'data', '{}'), p ->> 'idempotencyKey', (p ->> 'expiresAt')::timestamptz
       FROM src ${which}
       ON CONFLICT DO NOTHING
-      RETURNING id, tenant_id, expires_at)`;
+      RETURNING id, tenant_id, expires_at, type, title, body, url, data)`;
   // By key: two batches that bring the same keys must not wait for each other in a circle.
   const inOrder = 'ORDER BY 2, 8, ord';
   const isFirstPart = "WHERE NOT coalesce((p ->> 'continues')::boolean, false)";
@@ -114,9 +127,9 @@ export function deliverStatements(s: string) {
       name: 'deliver_one_to_streams',
       text: `
         WITH ${direct}, ${store('')}, joined AS (${joined}), ${fillOne}
-        SELECT m.id, i.recipient_id, ${NUMBERS}, ${VALID_FROM}, coalesce(src.p -> 'data', '{}')::text AS data,
-          ${isoOf('now()')} AS created_at
-        FROM stored m CROSS JOIN src LEFT JOIN counters i ON true`,
+        SELECT m.id, m.type, m.title, m.body, m.url, m.data::text AS data, ${isoOf('now()')} AS created_at,
+          i.recipient_id, ${NUMBERS}, ${VALID_FROM}
+        FROM stored m LEFT JOIN counters i ON true`,
     },
     /** $1: a JSON array of broadcasts. */
     broadcast: { name: 'broadcast', text: `WITH ${direct}, ${store(inOrder)}, ${announce} SELECT id FROM stored` },
@@ -124,25 +137,25 @@ export function deliverStatements(s: string) {
     relayNotifications: {
       name: 'relay_notifications',
       text: `
-        WITH ${fromOutbox()}, ${store(`${isFirstPart} ${inOrder}`)}, joined AS (${joinedOrContinued}), ${fill}
+        WITH ${fromOutbox}, ${store(`${isFirstPart} ${inOrder}`)}, joined AS (${joinedOrContinued}), ${fill}
         ${relayAnswer}`,
     },
     /** $1: the position of one notification, or of the first part of one. */
     relayOne: {
       name: 'relay_one',
-      text: `WITH ${fromOutbox()}, ${store('')}, joined AS (${joined}), ${fillOne} ${relayAnswer}`,
+      text: `WITH ${fromOutbox}, ${store('')}, joined AS (${joined}), ${fillOne} ${relayAnswer}`,
     },
     /** $1: the position of a later part of a notification. Several at once, but beside nothing else. */
     relayPart: {
       name: 'relay_part',
       text: `
-        WITH ${fromOutbox('pg_try_advisory_xact_lock_shared')}, joined AS (${continued}), ${fillOne}
+        WITH ${partOfOutbox}, joined AS (${continued}), ${fillOne}
         ${relayAnswer}`,
     },
     /** $1: positions of broadcasts in the outbox. */
     relayBroadcasts: {
       name: 'relay_broadcasts',
-      text: `WITH ${fromOutbox()}, ${store(inOrder)}, ${announce} ${relayAnswer}`,
+      text: `WITH ${fromOutbox}, ${store(inOrder)}, ${announce} ${relayAnswer}`,
     },
     /** $1: ids, $2: tenants, $3: idempotency keys. Which message stands in the way of each? */
     existing: {

@@ -3,7 +3,7 @@ import type { Payload } from '../payload.js';
 import type { NotificationsDataSource, Statement } from './database.js';
 import { deliverStatements } from './deliver.statement.js';
 import { isConflict, isRefusal, toNotificationsError } from './postgres-error.js';
-import { contentJson, itemJson, type NumbersRow, pageOf, type StreamPage } from './stream-page.js';
+import { type Content, contentJson, itemJson, type NumbersRow, pageOf, type StreamPage } from './stream-page.js';
 
 /** Recipients of one statement at most: that many inbox rows are locked for about 50 ms. */
 export const RECIPIENTS_PER_STATEMENT = 5_000;
@@ -40,12 +40,8 @@ interface Waiting {
 
 type StoredRow = { id: string } & Partial<ArrivalRow>;
 
-type ArrivalRow = NumbersRow & {
-  recipient_id: string | null;
-  streams_valid_from: string;
-  data: string;
-  created_at: string;
-};
+type ArrivalRow = NumbersRow &
+  Content & { recipient_id: string | null; streams_valid_from: string; created_at: string };
 
 /**
  * Delivers at once, by group commit: calls that come in one turn, or while all that may be under way is, make up the next
@@ -183,7 +179,7 @@ class GroupCommit {
     const rest = batch.filter((entry) => !stored.has(entry.payload.id));
     // Only now: who is told that a message is in the inbox may look there.
     for (const entry of batch) {
-      if (stored.has(entry.payload.id)) entry.resolve({ existing: null, arrivals: arrivalsOf(entry.payload, rows) });
+      if (stored.has(entry.payload.id)) entry.resolve({ existing: null, arrivals: arrivalsOf(rows) });
     }
     if (rest.length === 0) return;
 
@@ -212,9 +208,10 @@ class GroupCommit {
 }
 
 /** What a message has brought to inboxes, as a read just after its commit would tell; undefined if that isn't known. */
-function arrivalsOf(payload: Outgoing, rows: StoredRow[]): Map<string, StreamPage> | undefined {
-  if (rows[0]?.data === undefined) return undefined;
-  const content = contentJson({ ...payload, data: rows[0].data });
+function arrivalsOf(rows: StoredRow[]): Map<string, StreamPage> | undefined {
+  const [first] = rows as ArrivalRow[];
+  if (first?.data === undefined) return undefined;
+  const content = contentJson(first);
   const arrivals = new Map<string, StreamPage>();
   for (const row of rows as ArrivalRow[]) {
     // It has expired, and came to nobody.

@@ -128,6 +128,8 @@ export class Relay {
         batch.map((row) => row.pos),
       ]);
       if (!answer?.leader) return false;
+      // Somebody else has it, and may still fail: what follows waits for that.
+      if (answer.taken === 0 && isPart(batch)) return false;
       // When the next statement is on its way: naming 5,000 recipients takes 4 ms, in which Postgres had nothing to do.
       if (answer.taken > 0) setImmediate(() => this.events.onDelivered(batch.flatMap((row) => hintsOf(row.payload))));
       return true;

@@ -23,6 +23,8 @@ export class Pacer {
   private pendingBytes = 0;
   /** What was written is still to be let go, and looked after. */
   private checking = false;
+  /** As often as it is uncorked, lest an outgoing message of Node's loses count. */
+  private corked = false;
   private closed = false;
   private waiting?: ((open: boolean) => void)[];
 
@@ -69,6 +71,7 @@ export class Pacer {
       process.nextTick(check, this);
     } else {
       // In a turn of its own: until then Nest hands over frame by frame.
+      this.corked = true;
       output.cork();
       setImmediate(check, this);
     }
@@ -113,7 +116,8 @@ export class Pacer {
     this.checking = false;
     const { outlet } = this;
     if (outlet.flush) outlet.flush();
-    else outlet.output?.uncork();
+    if (this.corked) outlet.output?.uncork();
+    this.corked = false;
   }
 
   private onDrain(): void {
