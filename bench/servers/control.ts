@@ -1,4 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { type Answer, type Listening, type Message, monotonicUs, type Request, type Targeted } from './protocol.js';
 
 /** A server, as far as a measurement needs to know it. */
@@ -44,6 +46,9 @@ export function control(server: Measured): void {
       case 'broadcast':
         await paced(request.messages, request.perSecond, () => server.broadcast(next(-1)));
         return { done: true };
+      case 'collect':
+        collectGarbage();
+        return { done: true };
       case 'connections':
         return { connections: server.connections() };
     }
@@ -58,6 +63,12 @@ export function control(server: Measured): void {
   process.once('disconnect', () => process.exit(0));
   const { port, protocol, pid, liveMark, path } = server;
   process.send?.({ port, protocol, pid, liveMark, path } satisfies Listening);
+}
+
+/** All of it, as V8 does it by itself some time after a storm. */
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc');
+  runInNewContext('gc')();
 }
 
 /** What is due each 10 ms goes at once: waking up for each message would cost more than any server's message. */

@@ -21,6 +21,8 @@ export type Request =
   | { do: 'broadcast'; messages: number; perSecond: number }
   /** `messages` to each of recipients 0 to `recipients` - 1 at a steady rate; beside it, targeted ones as above. */
   | { do: 'offer'; messages: number; perSecond: number; recipients: number; padding: number; beside: Targeted }
+  /** To collect its garbage. */
+  | { do: 'collect' }
   | { do: 'connections' };
 
 export interface Targeted {

@@ -43,6 +43,11 @@ export class ServerProcess {
     await this.child.ask<{ done: true }>(request);
   }
 
+  /** Of a server in JavaScript. */
+  async collectGarbage(): Promise<void> {
+    await this.child.ask<{ done: true }>({ do: 'collect' });
+  }
+
   async connections(): Promise<number> {
     return (await this.child.ask<{ connections: number }>({ do: 'connections' })).connections;
   }
