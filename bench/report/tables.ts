@@ -2,7 +2,7 @@ import type { Results } from './results.js';
 import { markdownTable } from './table.js';
 
 /** `<!-- connect: connects a second; CPU µs a connect -->`, and the table below it, up to an empty line. */
-const MARKED = /<!-- ([a-z0-9-]+): (.+?) -->\n+(?:\|.*\n)*/g;
+const MARKED = /<!-- ([a-z0-9-]+): (.+?) -->\n(?:\n(?:\|.*\n)+)?/g;
 
 /**
  * Fills in the tables of a page from the results that its comments name: scenario and metrics.

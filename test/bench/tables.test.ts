@@ -17,6 +17,7 @@ test('a table is filled in below the comment that names it, in place of the one 
   expect(filled.endsWith('|\n\nAfter.\n')).toBe(true);
   expect(filled).not.toContain('old');
   expect(fillTables(filled, NAMED)).toBe(filled);
+  expect(fillTables(`Before.\n\n${comment}\n\nAfter.\n`, NAMED)).toBe(filled);
 });
 
 test('a scenario or a metric that no results hold is refused', () => {
