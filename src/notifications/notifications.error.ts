@@ -12,6 +12,14 @@ export type NotificationsErrorCode =
   | 'DATABASE_UNAVAILABLE'
   /** Postgres refused this notification; `cause` has its answer. */
   | 'REJECTED_BY_DATABASE'
+  /** Another transaction holds the recipient's inbox row for too long. Nothing was stored or changed. */
+  | 'INBOX_BUSY'
+  /** Too many calls wait already, or this one waited `notifyTimeoutMs` for its turn. Nothing was stored. */
+  | 'OVERLOADED'
+  /** `notifyTimeoutMs` has passed and Postgres has not answered: it may have been stored. Repeat with an `idempotencyKey`. */
+  | 'DEADLINE_EXCEEDED'
+  /** The recipient has too many questions in flight. */
+  | 'TOO_MANY_REQUESTS'
   /** There are as many streams as `maxStreamsPerRecipient` allows. */
   | 'TOO_MANY_STREAMS_OF_RECIPIENT'
   /** There are as many streams as `maxStreams` allows on this instance. */

@@ -27,8 +27,12 @@ function toHttpException(error: unknown): unknown {
     case 'INVALID_ARGUMENT':
       return badRequest(error.message, error);
     case 'TOO_MANY_STREAMS_OF_RECIPIENT':
+    case 'TOO_MANY_REQUESTS':
       return tooManyRequests(error.message, error);
     case 'TOO_MANY_STREAMS':
+    case 'INBOX_BUSY':
+    case 'OVERLOADED':
+    case 'DEADLINE_EXCEEDED':
     case 'CLOSED':
       return serviceUnavailable(error.message, error);
     case 'DATABASE_UNAVAILABLE':
