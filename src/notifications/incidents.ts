@@ -1,12 +1,18 @@
 import { Injectable, Logger } from '@nestjs/common';
 
 const QUIET_MS = 30_000;
+const PARKED_MS = 60_000;
+const PARKED_LINES = 10;
 
 /** What operators should know of what goes wrong by itself, in the background. */
 @Injectable()
 export class Incidents {
   private readonly logger = new Logger('Notifications');
   private readonly lastLogged = new Map<string, number>();
+  private parkedSince = Number.NEGATIVE_INFINITY;
+  private parkedLines = 0;
+  private unreported = 0;
+  private reporting?: NodeJS.Timeout;
 
   /** A background task could not reach its server; it tries again. Logged at most every half a minute. */
   failed(task: 'relay' | 'purge' | 'stream' | 'broker' | 'counts', error: unknown): void {
@@ -18,10 +24,55 @@ export class Incidents {
     this.logger.warn(`${task}: ${what} (${message}); trying again.`);
   }
 
-  /** The relay has given up on a row of the outbox. */
-  parked(pos: string, error: string): void {
-    this.logger.error(
-      `Outbox row ${pos} was refused and is parked: ${error} See ParkedNotifications, or docs/plain-sql.md.`,
+  /** The relay has given up on rows of the outbox. Ten of a minute are logged, the others counted. */
+  parked(rows: readonly { pos: string; error: string }[]): void {
+    const now = Date.now();
+    if (now - this.parkedSince >= PARKED_MS) {
+      this.reportParked();
+      this.parkedSince = now;
+      this.parkedLines = 0;
+    }
+    for (const { pos, error } of rows) {
+      this.parkedLines += 1;
+      if (this.parkedLines > PARKED_LINES) this.unreported += 1;
+      else {
+        const message = `Outbox row ${pos} was refused and is parked: ${oneLine(error)}`;
+        this.logger.error(`${message} See ParkedNotifications, or docs/plain-sql.md.`);
+      }
+    }
+    if (this.unreported > 0 && !this.reporting) {
+      this.reporting = setTimeout(() => this.reportParked(), this.parkedSince + PARKED_MS - now);
+      this.reporting.unref();
+    }
+  }
+
+  /** Rows of the outbox have a kind or a field that this version doesn't know. */
+  unknown(what: string): void {
+    this.logger.warn(
+      `Rows of the outbox have ${what}, which this version doesn't know. They are left to a newer one for 10 minutes, ` +
+        'and then parked.',
     );
   }
+
+  /** Rows of the outbox are ready, and nobody delivers them. */
+  blocked(forMs: number, leader: string): void {
+    const seconds = Math.round(forMs / 1_000);
+    this.logger.error(
+      `relay: rows of the outbox have been ready for ${seconds} s and nobody delivers them. The relay's lock is held by ` +
+        `${oneLine(leader)}. If that is no instance of this application, end it by pg_terminate_backend().`,
+    );
+  }
+
+  private reportParked(): void {
+    clearTimeout(this.reporting);
+    this.reporting = undefined;
+    if (this.unreported > 0)
+      this.logger.error(`${this.unreported} more rows of the outbox were refused and are parked.`);
+    this.unreported = 0;
+  }
+}
+
+/** What others have written must not begin a line of its own in the log. */
+function oneLine(text: string): string {
+  return text.replace(/[\p{Cc}\u2028\u2029]+/gu, ' ');
 }

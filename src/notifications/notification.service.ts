@@ -15,11 +15,13 @@ import {
 } from './arguments.js';
 import { Announcer } from './broker/announcer.js';
 import { ConnectionCounts } from './inbox/connection-counts.js';
-import { DirectDelivery, type Outgoing, RECIPIENTS_PER_STATEMENT } from './inbox/direct-delivery.js';
+import type { Outgoing } from './inbox/delivery-call.js';
+import { DirectDelivery } from './inbox/direct-delivery.js';
 import { type ChangeOutcome, InboxStore } from './inbox/inbox.store.js';
+import { RECIPIENTS_PER_STATEMENT } from './inbox/limits.js';
 import { Outbox } from './inbox/outbox.js';
 import { toNotificationsError } from './inbox/postgres-error.js';
-import { hintsOf } from './inbox/relay.js';
+import { hintsOf } from './inbox/relay-delivery.js';
 import { readable } from './invalid.js';
 import type {
   ChangeResult,
@@ -187,12 +189,15 @@ export class NotificationService {
   private async send(payload: Outgoing, when: { manager?: EntityManager; deliverAt?: string }): Promise<NotifyResult> {
     readable('The notification', () => checkPayload(payload));
     const messageId = payload.id;
-    const parts = split(payload);
-    if (when.manager || when.deliverAt || parts.length > 1) {
-      await this.outbox.add(parts, when);
+    const isLarge = payload.kind !== 'broadcast' && payload.recipients.length > RECIPIENTS_PER_STATEMENT;
+    if (when.manager || when.deliverAt || isLarge) {
+      await this.outbox.add(payload, when);
       return { messageId, status: 'queued' };
     }
-    const { existing, arrivals } = await this.direct.deliver(payload, this.hasStreams(payload));
+    const { existing, arrivals } = await this.direct.deliver(payload, {
+      hasStreams: this.hasStreams(payload),
+      onLate: () => this.announcer.announce(hintsOf(payload)),
+    });
     if (existing) return { messageId: existing, status: 'duplicate' };
     this.announcer.announce(hintsOf(payload), arrivals);
     return { messageId, status: 'delivered' };
@@ -210,17 +215,6 @@ export class NotificationService {
     if (change) this.announcer.announce([{ ...key, change }]);
     return result;
   }
-}
-
-/** A message for more recipients than one statement may lock becomes several rows of the outbox. */
-function split(payload: Outgoing): Outgoing[] {
-  if (payload.kind === 'broadcast' || payload.recipients.length <= RECIPIENTS_PER_STATEMENT) return [payload];
-  const parts: Outgoing[] = [];
-  for (let i = 0; i < payload.recipients.length; i += RECIPIENTS_PER_STATEMENT) {
-    const recipients = payload.recipients.slice(i, i + RECIPIENTS_PER_STATEMENT);
-    parts.push({ ...payload, recipients, ...(i > 0 && { continues: true }) });
-  }
-  return parts;
 }
 
 function refuse(error: unknown): never {

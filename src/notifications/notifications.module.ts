@@ -16,6 +16,7 @@ import { ConnectionCounts } from './inbox/connection-counts.js';
 import { NotificationsDataSource } from './inbox/database.js';
 import { DirectDelivery } from './inbox/direct-delivery.js';
 import { Outbox } from './inbox/outbox.js';
+import { OutboxMonitor } from './inbox/outbox-monitor.js';
 import { ParkedNotifications } from './inbox/parked.js';
 import { Purge } from './inbox/purge.js';
 import { Relay } from './inbox/relay.js';
@@ -59,7 +60,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
         ...(extras.controllers ? HTTP_PROVIDERS : []),
         ...PROVIDERS,
       ],
-      exports: [NotificationService, ParkedNotifications],
+      exports: [NotificationService, OutboxMonitor, ParkedNotifications],
     };
   })
   .build();

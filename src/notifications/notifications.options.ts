@@ -63,6 +63,11 @@ export interface NotificationsOptions {
   autoMigrate?: boolean;
   /** Connections of the module's own pool. @default 4 */
   poolSize?: number;
+  /**
+   * How long `notify()` and `broadcast()` without a manager wait for Postgres, in milliseconds; then they reject with
+   * `DEADLINE_EXCEEDED` (it may have been stored) or `OVERLOADED` (it was not). @default 10_000
+   */
+  notifyTimeoutMs?: number;
 
   /**
    * Tells who makes a request; it may read cookies. Null answers 401, an HttpException passes unchanged, anything else
@@ -143,6 +148,7 @@ const DEFAULTS = {
   schema: 'notifications',
   autoMigrate: true,
   poolSize: 4,
+  notifyTimeoutMs: 10_000,
   acceptAccessTokenInQuery: false,
   heartbeatMs: 20_000,
   retryMs: 3_000,
@@ -163,6 +169,7 @@ const DEFAULTS = {
 /** The least value of each number, and whether null may disable it. */
 const NUMBERS = {
   poolSize: { min: 1 },
+  notifyTimeoutMs: { min: 100 },
   heartbeatMs: { min: 100 },
   retryMs: { min: 0 },
   sweepMs: { min: 100 },

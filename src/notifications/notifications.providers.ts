@@ -10,6 +10,7 @@ import { NotificationsDataSource } from './inbox/database.js';
 import { DirectDelivery } from './inbox/direct-delivery.js';
 import { InboxStore } from './inbox/inbox.store.js';
 import { Outbox } from './inbox/outbox.js';
+import { OutboxMonitor } from './inbox/outbox-monitor.js';
 import { ParkedNotifications } from './inbox/parked.js';
 import { Purge } from './inbox/purge.js';
 import { Relay } from './inbox/relay.js';
@@ -39,14 +40,19 @@ export const PROVIDERS: Provider[] = [
   },
   {
     provide: DirectDelivery,
-    inject: [NotificationsDataSource],
-    useFactory: (database: NotificationsDataSource) => new DirectDelivery(database),
+    inject: [NotificationsDataSource, NOTIFICATIONS_OPTIONS],
+    useFactory: (database: NotificationsDataSource, { notifyTimeoutMs }: ResolvedOptions) =>
+      new DirectDelivery(database, notifyTimeoutMs),
   },
   {
     provide: Outbox,
-    inject: [NotificationsDataSource, NOTIFICATIONS_HOST, Relay],
-    useFactory: (database: NotificationsDataSource, host: DataSource, relay: Relay) =>
-      new Outbox(database, host, () => relay.wake()),
+    inject: [NotificationsDataSource, NOTIFICATIONS_HOST, Relay, NOTIFICATIONS_OPTIONS],
+    useFactory: (
+      database: NotificationsDataSource,
+      host: DataSource,
+      relay: Relay,
+      { notifyTimeoutMs }: ResolvedOptions,
+    ) => new Outbox(database, host, () => relay.wake(), notifyTimeoutMs),
   },
   {
     provide: Relay,
@@ -54,7 +60,9 @@ export const PROVIDERS: Provider[] = [
     useFactory: (database: NotificationsDataSource, announcer: Announcer, incidents: Incidents) =>
       new Relay(database, {
         onDelivered: (hints) => announcer.announce(hints),
-        onParked: (pos, error) => incidents.parked(pos, error),
+        onParked: (rows) => incidents.parked(rows),
+        onUnknown: (what) => incidents.unknown(what),
+        onBlocked: (forMs, leader) => incidents.blocked(forMs, leader),
         onError: (error) => incidents.failed('relay', error),
       }),
   },
@@ -63,6 +71,11 @@ export const PROVIDERS: Provider[] = [
     inject: [NotificationsDataSource, Relay],
     useFactory: (database: NotificationsDataSource, relay: Relay) =>
       new ParkedNotifications(database, () => relay.wake()),
+  },
+  {
+    provide: OutboxMonitor,
+    inject: [NotificationsDataSource, Relay],
+    useFactory: (database: NotificationsDataSource, relay: Relay) => new OutboxMonitor(database, relay),
   },
   {
     provide: Purge,

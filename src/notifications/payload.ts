@@ -40,6 +40,17 @@ const KEYS = new Set([
   'continues',
 ]);
 
+const KINDS: unknown[] = ['notification', 'broadcast', undefined];
+
+/** The kind or the field of a payload that only a newer version may know, for people; null if there is none. */
+export function unknownPart(payload: unknown): string | null {
+  if (!isRecord(payload)) return null;
+  const quoted = (name: string) => JSON.stringify(name.slice(0, 50));
+  if (typeof payload.kind === 'string' && !KINDS.includes(payload.kind)) return `the kind ${quoted(payload.kind)}`;
+  const key = Object.keys(payload).find((name) => !KEYS.has(name));
+  return key === undefined ? null : `the field ${quoted(key)}`;
+}
+
 /**
  * Checks a payload, whoever wrote it: `notify()`, or another program by plain SQL. Its `data` is replaced by what JSON
  * makes of it, so that what was checked is what is sent, whatever a `toJSON()` or a getter answers the next time.

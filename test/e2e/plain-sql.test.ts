@@ -124,8 +124,6 @@ describe('Plain SQL', () => {
     ['a recipient that is a number', { ...good, recipients: ['judy', 5] }, /^recipient must be a string, not a number/],
     ['a recipient with a line break', { ...good, recipients: ['a\r\nb'] }, /^recipient must not contain control/],
     ['a recipient that is too long', { ...good, recipients: ['x'.repeat(256)] }, /^recipient is too long/],
-    ['an unknown field', { ...good, titel: 'x' }, /^titel is not a field of a notification; those are kind, id/],
-    ['an unknown kind', { ...good, kind: 'email' }, /^kind must be 'notification' or 'broadcast'/],
     ['a broadcast with recipients', { ...good, kind: 'broadcast' }, /^recipients must be left out of a broadcast/],
     ['an id that is none', { ...good, id: '5' }, /^id must be a UUID/],
     ['a title that is a number', { ...good, title: 5 }, /^title must be a string, not a number/],
@@ -172,7 +170,6 @@ describe('Plain SQL', () => {
         `jsonb_build_object('recipients', '["judy"]'::jsonb, 'type', 't', 'title', repeat('x', 5000000))`,
         /^title is too long/,
       ],
-      [`jsonb_build_object(repeat('k', 1000000), 1)`, /^k{50} is not a field/],
       [withData(`repeat('{"a":', 1000) || '1' || repeat('}', 1000)`), /^data is nested deeper than 64 levels/],
       [withData(`'{"a":1e400}'`), /^data.a is Infinity, which JSON cannot carry/],
       [withData(`'{"a":[' || ${digits} || ',' || ${digits} || ',' || ${digits} || ']}'`), /message_data_check/],
@@ -200,7 +197,7 @@ describe('Plain SQL', () => {
   test('an operator lists, repairs, retries and discards what is parked', async () => {
     await send({ ...good, recipients: ['kate'], title: '' });
     await send({ ...good, recipients: ['kate'], url: 'deals/7' });
-    await send({ ...good, recipients: ['kate'], titel: 'x' });
+    await send({ ...good, recipients: ['kate'], data: [] });
     const [first, second, third] = await parked(3);
     const positions = [first, second, third].map((row) => row?.pos as number);
     expect((await crm.parked.list({ limit: 1 })).map(({ pos }) => pos)).toEqual(positions.slice(0, 1));
@@ -235,5 +232,42 @@ describe('Plain SQL', () => {
     await send({ ...good, recipients: ['liam'] });
     await eventually(async () => expect(await titles('liam')).toEqual(['behind']));
     expect((await parked(1))[0]?.error).toBe('no spam here');
+  });
+
+  const unknown: [string, object, RegExp, RegExp][] = [
+    [
+      'field',
+      { ...good, titel: 'x' },
+      /doesn't know the field "titel"/,
+      /^titel is not a field of a notification; those/,
+    ],
+    [
+      'kind',
+      { ...good, kind: 'email' },
+      /doesn't know the kind "email"/,
+      /^kind must be 'notification' or 'broadcast'/,
+    ],
+    ['field that is huge', { ...good, ['k'.repeat(1_000_000)]: 1 }, /the field "k{50}"/, /^k{50} is not a field/],
+  ];
+  test.each(unknown)('an unknown %s is left to a newer version for ten minutes, then parked', async (...row) => {
+    const [, payload, waits, isParked] = row;
+    const [sent] = await send(payload);
+    await send({ ...good, recipients: ['mia'] });
+    await eventually(async () => expect((await titles('mia')).length).toBeGreaterThan(0));
+    const state = 'SELECT attempts, last_error FROM notifications.outbox WHERE pos = $1';
+    await eventually(async () => {
+      const rows = await database.query(state, [sent?.pos]);
+      expect(rows).toEqual([{ attempts: 0, last_error: expect.stringMatching(waits) }]);
+    });
+    // A scheduled one waits from the moment at which it was due.
+    await database.query(
+      `UPDATE notifications.outbox SET created_at = now() - interval '2 hours', ready_at = now(), retry_at = now()`,
+    );
+    await eventually(async () => {
+      const rows = await database.query(`${state} AND retry_at > now()`, [sent?.pos]);
+      expect(rows).toMatchObject([{ attempts: 0 }]);
+    });
+    await database.query(`UPDATE notifications.outbox SET ready_at = now() - interval '11 minutes', retry_at = now()`);
+    expect((await parked(1))[0]?.error).toMatch(isParked);
   });
 });

@@ -1,5 +1,6 @@
 import { NotificationsDataSource } from '../../src/notifications/inbox/database.js';
-import { type Delivery, DirectDelivery } from '../../src/notifications/inbox/direct-delivery.js';
+import type { Delivery } from '../../src/notifications/inbox/delivery-call.js';
+import { DirectDelivery } from '../../src/notifications/inbox/direct-delivery.js';
 import { resolveOptions } from '../../src/notifications/notifications.options.js';
 import type { Frame } from '../../src/notifications/stream/frame.js';
 import { Hub, type HubOptions } from '../../src/notifications/stream/hub.js';
@@ -38,7 +39,7 @@ export class StreamParts {
   /** Delivers one, as for a recipient with streams. */
   async arrive(recipient: string, content: object = {}): Promise<Required<Delivery>['arrivals']> {
     const message = { type: 't', title: 'x', ...content, id: uuidV7(), recipients: [recipient] };
-    const { arrivals } = await this.direct.deliver(message, true);
+    const { arrivals } = await this.direct.deliver(message, { hasStreams: true });
     if (!arrivals) throw new Error('What has come is not told');
     return arrivals;
   }

@@ -3,13 +3,19 @@ import type { PostgresAddress } from '../broker/broker.js';
 
 export type PostgresOptions = Extract<DataSourceOptions, { type: 'postgres' }>;
 
+/**
+ * How long a statement waits for a lock, such as that of an inbox row. Those who wait longer are told apart from those
+ * who needn't, and try again.
+ */
+export const LOCK_TIMEOUT_MS = 500;
+
 // The session settings that every guarantee relies on, whatever the host's or the server's defaults are.
 const SESSION = {
   default_transaction_isolation: 'read\\ committed',
   synchronous_commit: 'on',
   idle_in_transaction_session_timeout: '5s',
   statement_timeout: '30s',
-  lock_timeout: '0',
+  lock_timeout: String(LOCK_TIMEOUT_MS),
 };
 
 /** What of the session a host may have set for its own pool, in the URL or in `extra`: there it would win over ours. */

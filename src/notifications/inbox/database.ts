@@ -177,7 +177,7 @@ export class NotificationsDataSource extends DataSource {
     const lock = lockName(this.schema, 'migrate');
     try {
       // Twenty instances may start on an empty database: nineteen wait here, longer than any other statement may.
-      await runner.query(`SET statement_timeout = ${MIGRATION_TIMEOUT_MS}`);
+      await runner.query(`SET statement_timeout = ${MIGRATION_TIMEOUT_MS}; SET lock_timeout = 0`);
       await execute(runner, LOCK, [lock], MIGRATION_TIMEOUT_MS);
       try {
         const [found] = await runner.query('SELECT true FROM pg_namespace WHERE nspname = $1', [this.schema]);
@@ -186,7 +186,7 @@ export class NotificationsDataSource extends DataSource {
         return await work(Object.assign(executor, { transaction, fake }));
       } finally {
         await execute(runner, UNLOCK, [lock]);
-        await runner.query('RESET statement_timeout');
+        await runner.query('RESET statement_timeout; RESET lock_timeout');
       }
     } finally {
       await runner.release();

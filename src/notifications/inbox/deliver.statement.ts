@@ -1,6 +1,6 @@
 import type { Statement } from './database.js';
-import { lockName } from './database.js';
 import { isoOf, NUMBERS, VALID_FROM } from './inbox.statements.js';
+import { tryLead } from './outbox-line.statement.js';
 
 /**
  * The statements that deliver: each stores messages, moves the counters of every inbox and fills the inboxes, at once
@@ -15,26 +15,24 @@ export function deliverStatements(s: string) {
       SELECT ord, p, coalesce((p ->> 'id')::uuid, gen_random_uuid()) AS id
       FROM jsonb_array_elements($1::jsonb) WITH ORDINALITY t(p, ord))`;
   // One instance at a time, or rows would overtake each other. The lock ends with the statement.
-  const leader = (lock: string) => `
-    leader AS MATERIALIZED (
-      SELECT ${lock}(hashtextextended(current_database() || '${lockName(s, 'relay')}', 0)) AS ok)`;
-  const taken = `RETURNING o.pos AS ord, o.payload AS p, coalesce((o.payload ->> 'id')::uuid, gen_random_uuid()) AS id`;
-  const fromOutbox = `
-    ${leader('pg_try_advisory_xact_lock')},
-    src AS MATERIALIZED (
-      DELETE FROM ${s}.outbox o USING leader WHERE leader.ok AND o.pos = ANY ($1::bigint[])
-      ${taken})`;
-  // A part that another instance is delivering is left to it: waiting for its row would take a connection that has better
-  // things to do.
-  const partOfOutbox = `
-    ${leader('pg_try_advisory_xact_lock_shared')},
+  const leader = `
+    leader AS MATERIALIZED (SELECT ${tryLead(s)} AS ok)`;
+  // A row that another transaction has locked is left to it: waiting for it would hold up all others.
+  const fromOutbox = `${leader},
     mine AS MATERIALIZED (
       SELECT o.pos FROM leader JOIN ${s}.outbox o ON o.pos = ANY ($1::bigint[]) WHERE leader.ok
       FOR UPDATE OF o SKIP LOCKED),
     src AS MATERIALIZED (
       DELETE FROM ${s}.outbox o USING mine WHERE o.pos = mine.pos
-      ${taken})`;
-  const relayAnswer = 'SELECT (SELECT ok FROM leader) AS leader, (SELECT count(*)::int FROM src) AS taken';
+      RETURNING o.pos AS ord, o.payload AS p, coalesce((o.payload ->> 'id')::uuid, gen_random_uuid()) AS id)`;
+  // A large message keeps its row, and with it its place, until its last recipient has it. $2 is the payload with the
+  // recipients whose turn it is: the row itself may have megabytes, which no statement needs to read.
+  const slice = (condition: string) => `${leader},
+    mine AS MATERIALIZED (
+      SELECT o.pos FROM leader JOIN ${s}.outbox o ON o.pos = $1::bigint WHERE leader.ok AND ${condition}
+      FOR UPDATE OF o SKIP LOCKED),
+    src AS MATERIALIZED (SELECT pos AS ord, $2::jsonb AS p, ($2::jsonb ->> 'id')::uuid AS id FROM mine)`;
+  const relayAnswer = 'SELECT (SELECT ok FROM leader) AS leader, (SELECT array_agg(ord) FROM src) AS taken';
 
   const store = (which: string) => `
     stored AS (
@@ -52,10 +50,11 @@ export function deliverStatements(s: string) {
     m.id, m.tenant_id, m.expires_at,
     coalesce((SELECT position FROM ${s}.broadcast_counter b WHERE b.tenant_id = m.tenant_id), 0) AS position`;
   const joined = `SELECT src.ord, src.p, ${withPosition} FROM src JOIN stored m ON m.id = src.id`;
-  // A later part of a large message joins what its first part has stored, in this batch or before; without it, nothing.
+  // A later part of a large message, as the version before wrote it, joins what its first part has stored, in this batch
+  // or before; without it, nothing.
+  const stored = `SELECT src.ord, src.p, ${withPosition} FROM src JOIN ${s}.message m ON m.id = src.id`;
   const continued = `
-      SELECT src.ord, src.p, ${withPosition} FROM src JOIN ${s}.message m ON m.id = src.id
-      WHERE (src.p ->> 'continues')::boolean`;
+      ${stored} WHERE (src.p ->> 'continues')::boolean`;
   const joinedOrContinued = `${joined} UNION ALL ${continued}`;
 
   const count = `
@@ -140,17 +139,38 @@ export function deliverStatements(s: string) {
         WITH ${fromOutbox}, ${store(`${isFirstPart} ${inOrder}`)}, joined AS (${joinedOrContinued}), ${fill}
         ${relayAnswer}`,
     },
-    /** $1: the position of one notification, or of the first part of one. */
+    /** $1: the position of one notification. */
     relayOne: {
       name: 'relay_one',
       text: `WITH ${fromOutbox}, ${store('')}, joined AS (${joined}), ${fillOne} ${relayAnswer}`,
     },
-    /** $1: the position of a later part of a notification. Several at once, but beside nothing else. */
-    relayPart: {
-      name: 'relay_part',
+    /**
+     * $1: the position of a large notification; $2: its payload, with an id, and the first of its recipients; $3: how many
+     * those are. Stores the message. A duplicate leaves the outbox as a whole.
+     */
+    relayFirst: {
+      name: 'relay_first',
       text: `
-        WITH ${partOfOutbox}, joined AS (${continued}), ${fillOne}
-        ${relayAnswer}`,
+        WITH ${slice('o.message_id IS NULL')}, ${store('')}, joined AS (${joined}), ${fillOne},
+        begun AS (
+          UPDATE ${s}.outbox o SET message_id = stored.id, progress = $3::int, deliver_at = 'infinity'
+          FROM mine CROSS JOIN stored WHERE o.pos = mine.pos),
+        gone AS (
+          DELETE FROM ${s}.outbox o USING mine WHERE o.pos = mine.pos AND NOT EXISTS (SELECT FROM stored))
+        ${relayAnswer}, NOT EXISTS (SELECT FROM stored) AS is_over`,
+    },
+    /**
+     * $1, $2: as before, with the next of its recipients; $3, $4: how many had it before, and have it now; $5: these are
+     * the last.
+     */
+    relayNext: {
+      name: 'relay_next',
+      text: `
+        WITH ${slice('o.message_id IS NOT NULL AND o.progress = $3::int')}, joined AS (${stored}), ${fillOne},
+        begun AS (
+          UPDATE ${s}.outbox o SET progress = $4::int FROM mine WHERE o.pos = mine.pos AND NOT $5::boolean),
+        gone AS (DELETE FROM ${s}.outbox o USING mine WHERE o.pos = mine.pos AND $5::boolean)
+        ${relayAnswer}, $5::boolean AS is_over`,
     },
     /** $1: positions of broadcasts in the outbox. */
     relayBroadcasts: {

@@ -59,6 +59,13 @@ export interface OutboxRow {
   payload: unknown;
   attempts: number;
   lastError: string | null;
+  /** When a scheduled row became due. */
+  readyAt: Date | null;
+  /** When a row that was set aside is tried again. */
+  retryAt: Date | null;
+  /** The message that this row has begun to deliver, and to how many of its recipients. */
+  messageId: string | null;
+  progress: number;
 }
 
 const column = (name: string, type: EntitySchemaColumnOptions['type'], options: object = {}) =>
@@ -121,6 +128,10 @@ export function createEntities(schema: string) {
       payload: column('payload', 'jsonb'),
       attempts: column('attempts', 'smallint', { default: 0 }),
       lastError: column('last_error', 'text', nullable),
+      readyAt: column('ready_at', 'timestamptz', nullable),
+      retryAt: column('retry_at', 'timestamptz', nullable),
+      messageId: column('message_id', 'uuid', nullable),
+      progress: column('progress', 'int', { default: 0 }),
     }),
   };
 }

@@ -1,12 +1,13 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { LIMITS } from '../payload.js';
+import { addOutboxLine } from './migration.outbox-line.js';
 
 /** A TypeORM migration class: its name ends in the timestamp that orders it. */
 export type MigrationClass = new () => MigrationInterface;
 
 /** The module's migrations, oldest first, built for the given schema. */
 export function createMigrations(schema: string): MigrationClass[] {
-  return [createTables(schema), countConnections(schema)];
+  return [createTables(schema), countConnections(schema), addOutboxLine(schema)];
 }
 
 function createTables(s: string): MigrationClass {
@@ -98,7 +99,7 @@ function createTables(s: string): MigrationClass {
         )`);
       await runner.query(`ALTER TABLE ${s}.outbox ALTER payload SET STORAGE EXTERNAL`);
       await runner.query(`
-        CREATE INDEX outbox_ready ON ${s}.outbox (pos) WHERE deliver_at IS NULL AND attempts < ${MAX_ATTEMPTS}`);
+        CREATE INDEX outbox_ready ON ${s}.outbox (pos) WHERE deliver_at IS NULL AND attempts < 5`);
       await runner.query(
         `CREATE INDEX outbox_deliver_at ON ${s}.outbox (deliver_at, pos) WHERE deliver_at IS NOT NULL`,
       );
@@ -140,6 +141,3 @@ function countConnections(s: string): MigrationClass {
 
 /** More than 100,000 recipients with the longest ids take. */
 const MAX_PAYLOAD_BYTES = 128 * 1024 * 1024;
-
-/** How often the relay tries a row that Postgres or the limits refuse, before it is parked. */
-export const MAX_ATTEMPTS = 5;

@@ -1,7 +1,8 @@
 import type { DataSource, EntityManager, EntitySubscriberInterface, QueryRunner } from 'typeorm';
 import { NotificationsError } from '../notifications.error.js';
 import type { Payload } from '../payload.js';
-import type { NotificationsDataSource } from './database.js';
+import { CallLimit, withDeadline } from './call-limit.js';
+import type { NotificationsDataSource, Statement } from './database.js';
 import { isConflict, sqlState, toNotificationsError } from './postgres-error.js';
 
 /**
@@ -16,6 +17,7 @@ export class Outbox {
   /** DataSources that tell us of their commits. */
   private readonly watched = new Set<DataSource>();
   private closed = false;
+  private readonly limit = new CallLimit();
   private readonly sameDatabase = new WeakMap<DataSource, Promise<boolean>>();
   private readonly subscriber: EntitySubscriberInterface = {
     beforeTransactionCommit: ({ queryRunner }) => this.onEnding(queryRunner),
@@ -33,25 +35,26 @@ export class Outbox {
   /**
    * @param host the DataSource that `database` was derived from.
    * @param onReady is called when there is something to relay. It must not throw.
+   * @param timeoutMs how long a call without a manager waits for Postgres.
    */
   constructor(
     private readonly database: NotificationsDataSource,
     host: DataSource,
     private readonly onReady: () => void,
+    private readonly timeoutMs: number,
   ) {
     this.sameDatabase.set(host, Promise.resolve(true));
     // From the start: a call that nobody awaits may be the first of a transaction that is just rolling back.
     if (host.isInitialized) this.watch(host);
   }
 
-  /** Stores payloads, all or none; they become visible to the relay with the commit of `manager`'s transaction. */
-  async add(payloads: Payload[], options: { manager?: EntityManager; deliverAt?: string } = {}): Promise<void> {
+  /** Stores a payload; it becomes visible to the relay with the commit of `manager`'s transaction. */
+  async add(payload: Payload, options: { manager?: EntityManager; deliverAt?: string } = {}): Promise<void> {
     const { manager, deliverAt = null } = options;
-    const text = `INSERT INTO ${this.database.schema}.outbox (payload, deliver_at)
-      SELECT p, $2::timestamptz FROM jsonb_array_elements($1::jsonb) WITH ORDINALITY t(p, ord) ORDER BY ord`;
-    const values = [JSON.stringify(payloads), deliverAt];
+    const text = `INSERT INTO ${this.database.schema}.outbox (payload, deliver_at) VALUES ($1::jsonb, $2::timestamptz)`;
+    const values: [string, string | null] = [JSON.stringify(payload), deliverAt];
     if (!manager) {
-      await this.database.run({ name: 'outbox_add', text }, values).catch(refuse);
+      await this.addByItself({ name: 'outbox_add', text }, values);
       return this.onReady();
     }
     await this.check(manager);
@@ -65,6 +68,13 @@ export class Outbox {
       await query(manager, text, values);
       this.onReady();
     }
+  }
+
+  private async addByItself(statement: Statement, values: [string, string | null]): Promise<void> {
+    const { length } = values[0];
+    this.limit.admit(length);
+    const added = this.database.run(statement, values).finally(() => this.limit.release(length));
+    await withDeadline(this.timeoutMs, added).catch(refuse);
   }
 
   /** Stops listening to commits of the host. */

@@ -1,7 +1,7 @@
 import { MoreThanOrEqual } from 'typeorm';
 import { invalid } from '../invalid.js';
 import type { NotificationsDataSource } from './database.js';
-import { MAX_ATTEMPTS } from './migrations.js';
+import { MAX_ATTEMPTS } from './outbox-line.statement.js';
 import { toNotificationsError } from './postgres-error.js';
 
 /** A row of the outbox that the relay has given up on. */
@@ -50,7 +50,7 @@ export class ParkedNotifications {
     const { affected } = await this.table
       .createQueryBuilder()
       .update()
-      .set({ attempts: 0, lastError: null })
+      .set({ attempts: 0, lastError: null, retryAt: null })
       .where('pos = ANY (:positions)', { positions: positionsOf(positions) })
       .andWhere({ attempts: MoreThanOrEqual(MAX_ATTEMPTS) })
       .execute()

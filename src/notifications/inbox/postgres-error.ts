@@ -20,6 +20,21 @@ export function isConflict(error: unknown): boolean {
   return /^(40001|40P01)$/.test(sqlState(error) ?? '');
 }
 
+/** Another transaction holds a lock for longer than `lock_timeout`. Everything was rolled back. */
+export function isLockTimeout(error: unknown): boolean {
+  return sqlState(error) === '55P03';
+}
+
+/**
+ * The statement ended without an answer that says something about the data: the connection broke, a time-out struck, or
+ * Postgres ran out of something. Where this repeats itself, the statement may be the reason. What is wrong with the database
+ * itself (rights, tables, read-only) is none of these.
+ */
+export function isUnanswered(error: unknown): boolean {
+  const state = sqlState(error);
+  return state === undefined || /^(08|25P0[34]|53|57|58|XX)/.test(state);
+}
+
 /** What a caller is told. */
 export function toNotificationsError(error: unknown): NotificationsError {
   if (error instanceof NotificationsError) return error;

@@ -1,38 +1,34 @@
 import type { Hint } from '../broker/broker.js';
 import { NotificationsError } from '../notifications.error.js';
-import { checkPayload, type Payload } from '../payload.js';
+import { checkPayload, unknownPart } from '../payload.js';
 import { Periodic } from '../periodic.js';
-import type { NotificationsDataSource, Statement } from './database.js';
-import { deliverStatements } from './deliver.statement.js';
-import { RECIPIENTS_PER_STATEMENT } from './direct-delivery.js';
-import { MAX_ATTEMPTS } from './migrations.js';
-import { isConflict, isRefusal } from './postgres-error.js';
+import type { NotificationsDataSource } from './database.js';
+import { type CheckedRow, HeldRows } from './held-rows.js';
+import { LeaderWatch } from './leader-watch.js';
+import { findLockedInboxes } from './locked-inboxes.js';
+import { type LineRow, OutboxLine, type Parked, type Setback } from './outbox-line.js';
+import { MAX_ATTEMPTS } from './outbox-line.statement.js';
+import { RelayDelivery } from './relay-delivery.js';
 
-const ROWS_PER_READ = 500;
-const BYTES_PER_READ = 1024 * 1024;
-/** Later parts of a large message under way, as many as there are processors on a small machine. */
-const PARTS_AT_ONCE = 2;
-/** How soon to try again when another instance is relaying. */
-const BUSY_RETRY_MS = 25;
 /** Finds what no commit of ours announced: rows of a crashed instance, of other programs, and those that have become due. */
 const POLL_MS = 1_000;
-
-interface Ready {
-  pos: string;
-  /** JSON. */
-  payload: string;
-}
-
-interface Checked {
-  pos: string;
-  payload: Payload;
-}
+/** How soon to look again for the lock of a row or an inbox that waits. */
+const HELD_RETRY_MS = 200;
+/** How soon to look whether what was set aside is due. */
+const DUE_MS = 250;
+/** A row of a kind or with a field that only a newer version knows is left to that. */
+const UNKNOWN_WAITS_MS = 600_000;
+const UNKNOWN_RETRY_MS = 5_000;
 
 export interface RelayEvents {
   /** Something was delivered to these. */
   onDelivered(hints: Hint[]): void;
-  /** A row was refused for the last time, and is parked. */
-  onParked(pos: string, error: string): void;
+  /** Rows were refused for the last time, and are parked. */
+  onParked(rows: Parked[]): void;
+  /** A row has a kind or a field that this version doesn't know. Called once for each. */
+  onUnknown(what: string): void;
+  /** Rows are ready, and for so long nobody has delivered them. `leader` says who holds the relay's lock. */
+  onBlocked(forMs: number, leader: string): void;
   /** Postgres could not be reached; the relay tries again by itself. */
   onError(error: unknown): void;
 }
@@ -42,20 +38,27 @@ export interface RelayEvents {
  * outbox in the very statement that delivers it.
  */
 export class Relay {
-  private readonly sql: ReturnType<typeof relayStatements>;
+  private readonly line: OutboxLine;
+  private readonly delivery: RelayDelivery;
+  private readonly held = new HeldRows();
+  private readonly watch: LeaderWatch;
   private readonly loop: Periodic;
+  private readonly unknown = new Set<string>();
+  private nextDue = 0;
+  /** Nothing of the last page could be delivered. */
+  private wasRefused = false;
   private closed = false;
 
   constructor(
     private readonly database: NotificationsDataSource,
     private readonly events: RelayEvents,
   ) {
-    this.sql = relayStatements(database.schema);
-    this.loop = new Periodic(
-      POLL_MS,
-      () => this.run(),
-      (error) => events.onError(error),
-    );
+    this.line = new OutboxLine(database);
+    const onDelivered = (hints: Hint[]) => events.onDelivered(hints);
+    this.delivery = new RelayDelivery(database, this.line, onDelivered, () => this.closed);
+    this.watch = new LeaderWatch(this.line, (ms, leader) => events.onBlocked(ms, leader));
+    const onError = (error: unknown) => events.onError(error);
+    this.loop = new Periodic(POLL_MS, () => this.run(), onError);
   }
 
   start(): void {
@@ -67,6 +70,11 @@ export class Relay {
     this.loop.wake();
   }
 
+  /** For how many milliseconds rows have been ready that neither this instance nor any other delivers; 0 if all is well. */
+  get blockedMs(): number {
+    return this.watch.blockedMs;
+  }
+
   /** Waits for the statement under way, and until those are told whom it has delivered to. What is left stays in the outbox. */
   async close(): Promise<void> {
     this.closed = true;
@@ -74,150 +82,114 @@ export class Relay {
     await new Promise((resolve) => setImmediate(resolve));
   }
 
-  /** Delivers until nothing is ready. @returns when to try again, if another instance is at it. */
+  /** Delivers until nothing is ready. @returns when to try again, if that is not at the next poll. */
   private async run(): Promise<number | undefined> {
+    if (!this.held.isEmpty) this.held.update(await findLockedInboxes(this.database, this.held.lockedInboxes));
+    let isFlood = false;
     while (!this.closed) {
-      const due = await this.database.run(this.sql.promote);
-      const ready = await this.database.run<Ready>(this.sql.read);
-      if (ready.length === 0 && due.length === 0) return undefined;
-      if (!(await this.deliverAll(toBatches(this.check(ready))))) return BUSY_RETRY_MS;
+      const rows = await this.line.read(this.held.positions, { long: isFlood || this.wasRefused });
+      if (rows === null) return await this.watch.blocked();
+      this.watch.leads();
+      const { good, setbacks } = this.check(rows);
+      isFlood = rows.length > 0 && good.length === 0;
+      if (isFlood) await this.passOver(rows, setbacks);
+      else if (!(await this.deliver(good, setbacks))) return await this.watch.blocked();
+      const wasDue = await this.deliverDue();
+      const promoted = await this.line.promote();
+      if ((rows.length === 0 && !wasDue && !promoted) || this.held.isFull) break;
     }
-    return undefined;
-  }
-
-  /** One batch after the other, but for later parts of a large message. @returns false if another instance is relaying. */
-  private async deliverAll(batches: AsyncIterable<Checked[]>): Promise<boolean> {
-    const underWay: Promise<boolean>[] = [];
-    try {
-      for await (const batch of batches) {
-        // They are for different inboxes, and need not wait for each other; what follows waits for all of them.
-        while (underWay.length >= (isPart(batch) ? PARTS_AT_ONCE : 1)) if (!(await underWay.shift())) return false;
-        if (this.closed) return false;
-        const delivered = this.deliver(batch);
-        // What fails is thrown when it is awaited, which may be later.
-        delivered.catch(() => {});
-        underWay.push(delivered);
-        if (!isPart(batch) && !(await delivered)) return false;
-      }
-      return (await Promise.all(underWay)).every(Boolean);
-    } finally {
-      await Promise.allSettled(underWay);
-    }
-  }
-
-  /** Those that keep the limits, each looked at when it is asked for. Counts an attempt against the others. */
-  private async *check(ready: Ready[]): AsyncIterable<Checked> {
-    for (const row of ready) {
-      let payload: unknown;
-      try {
-        payload = JSON.parse(row.payload);
-        checkPayload(payload);
-      } catch (error) {
-        if (!(error instanceof NotificationsError)) throw error;
-        await this.countAttempt(row, error);
-        continue;
-      }
-      yield { pos: row.pos, payload };
-    }
+    return this.held.isEmpty ? Math.max(0, Math.min(POLL_MS, this.nextDue - performance.now())) : HELD_RETRY_MS;
   }
 
   /** @returns false if another instance is relaying. */
-  private async deliver(batch: Checked[], repeats = 0): Promise<boolean> {
+  private async deliver(good: CheckedRow[], setbacks: Setback[]): Promise<boolean> {
+    const page = await this.delivery.deliverPage(good, this.held, this.wasRefused);
+    this.wasRefused = good.length > 0 && page.delivered === 0 && page.setbacks.length > 0;
+    await this.setAside([...setbacks, ...page.setbacks]);
+    return page.leads;
+  }
+
+  /**
+   * Sets bad rows aside while it looks for a good one: a hundred thousand of them take a second and not four. Only bad rows
+   * are passed over, so nothing overtakes.
+   */
+  private async passOver(first: LineRow[], setbacks: Setback[]): Promise<void> {
+    let writing = this.setAside(setbacks);
+    let after = first.at(-1)?.pos;
+    while (!this.closed && after !== undefined) {
+      const rows = (await this.line.read(this.held.positions, { long: true, after })) ?? [];
+      const checked = this.check(rows);
+      await writing;
+      // What is good is delivered in its turn, from the start of the line.
+      if (rows.length === 0 || checked.good.length > 0) return;
+      writing = this.setAside(checked.setbacks);
+      after = rows.at(-1)?.pos;
+    }
+    await writing;
+  }
+
+  /** Tries what was set aside and is due, a little at a time. @returns whether there is more. */
+  private async deliverDue(): Promise<boolean> {
+    if (performance.now() < this.nextDue) return false;
+    const { rows, more } = await this.line.claimDue();
+    this.nextDue = performance.now() + (more ? 0 : DUE_MS);
+    if (rows.length === 0) return false;
+    const { good, setbacks } = this.check(rows);
+    const due = await this.delivery.deliverDue(good, this.held);
+    await this.setAside([...setbacks, ...due.setbacks]);
+    return more && due.leads;
+  }
+
+  private async setAside(setbacks: Setback[]): Promise<void> {
+    if (setbacks.length === 0) return;
+    const parked = await this.line.setAside(setbacks);
+    if (parked.length > 0) this.events.onParked(parked);
+  }
+
+  /** Rows that keep the limits, and what becomes of the others. */
+  private check(rows: readonly LineRow[]): { good: CheckedRow[]; setbacks: Setback[] } {
+    const good: CheckedRow[] = [];
+    const setbacks: Setback[] = [];
+    for (const row of rows) {
+      const checked = withoutStack(() => this.checkRow(row));
+      if ('error' in checked) setbacks.push(checked);
+      else good.push(checked);
+    }
+    return { good, setbacks };
+  }
+
+  private checkRow(row: LineRow): CheckedRow | Setback {
+    const { pos } = row;
     try {
-      const [answer] = await this.database.run<{ leader: boolean; taken: number }>(this.statementFor(batch), [
-        batch.map((row) => row.pos),
-      ]);
-      if (!answer?.leader) return false;
-      // Somebody else has it, and may still fail: what follows waits for that.
-      if (answer.taken === 0 && isPart(batch)) return false;
-      // When the next statement is on its way: naming 5,000 recipients takes 4 ms, in which Postgres had nothing to do.
-      if (answer.taken > 0) setImmediate(() => this.events.onDelivered(batch.flatMap((row) => hintsOf(row.payload))));
-      return true;
-    } catch (error) {
-      if (isConflict(error) && repeats < 10) return await this.deliver(batch, repeats + 1);
-      if (!isRefusal(error)) throw error;
-      const [row] = batch;
-      if (batch.length === 1 && row) {
-        await this.countAttempt(row, error);
-        return true;
+      const payload: unknown = JSON.parse(row.payload);
+      const unknown = unknownPart(payload);
+      if (unknown !== null && row.age_ms < UNKNOWN_WAITS_MS) {
+        this.nameOnce(unknown);
+        return { pos, error: `This version doesn't know ${unknown}.`, waitMs: UNKNOWN_RETRY_MS };
       }
-      for (const single of batch) if (!(await this.deliver([single]))) return false;
-      return true;
+      checkPayload(payload);
+      return { pos, payload, messageId: row.message_id, progress: row.progress };
+    } catch (error) {
+      if (!(error instanceof NotificationsError)) throw error;
+      // The same rules would say the same again.
+      return { pos, error, counts: MAX_ATTEMPTS };
     }
   }
 
-  private statementFor(batch: Checked[]): Statement {
-    if (batch[0]?.payload.kind === 'broadcast') return this.sql.relayBroadcasts;
-    if (isPart(batch)) return this.sql.relayPart;
-    return batch.length === 1 ? this.sql.relayOne : this.sql.relayNotifications;
-  }
-
-  private async countAttempt(row: { pos: string }, error: unknown): Promise<void> {
-    const message = error instanceof Error ? error.message : String(error);
-    // A NUL in the message would be refused in its turn.
-    const text = message.replaceAll('\0', '').slice(0, 1_000);
-    const [counted] = await this.database.run<{ attempts: number }>(this.sql.countAttempt, [row.pos, text]);
-    if (counted?.attempts === MAX_ATTEMPTS) this.events.onParked(row.pos, text);
+  private nameOnce(what: string): void {
+    if (this.unknown.has(what) || this.unknown.size >= 100) return;
+    this.unknown.add(what);
+    this.events.onUnknown(what);
   }
 }
 
-function relayStatements(s: string) {
-  return {
-    ...deliverStatements(s),
-    /** Rows that have become due. Until then no poll looks at them: half a million may wait. */
-    promote: {
-      name: 'relay_promote',
-      text: `
-        UPDATE ${s}.outbox SET deliver_at = NULL
-        WHERE pos IN (
-          SELECT pos FROM ${s}.outbox WHERE deliver_at <= now() ORDER BY deliver_at, pos LIMIT 100
-          FOR UPDATE SKIP LOCKED)
-        RETURNING pos`,
-    },
-    // As text: a host may have a parser of its own for JSON, and pg's parsers are the process's.
-    read: {
-      name: 'relay_read',
-      text: `
-        SELECT pos, payload::text AS payload FROM (
-          SELECT pos, payload, sum(pg_column_size(payload)) OVER (ORDER BY pos) - pg_column_size(payload) AS before
-          FROM (
-            SELECT pos, payload FROM ${s}.outbox WHERE deliver_at IS NULL AND attempts < ${MAX_ATTEMPTS}
-            ORDER BY pos LIMIT ${ROWS_PER_READ}) o) o
-        WHERE before < ${BYTES_PER_READ} ORDER BY pos`,
-    },
-    countAttempt: {
-      name: 'relay_count_attempt',
-      text: `UPDATE ${s}.outbox SET attempts = attempts + 1, last_error = $2 WHERE pos = $1 RETURNING attempts`,
-    },
-  } satisfies Record<string, Statement>;
-}
-
-/** Runs of the same kind, each with as many recipients as one statement may lock. */
-async function* toBatches(rows: AsyncIterable<Checked>): AsyncIterable<Checked[]> {
-  let batch: Checked[] = [];
-  let recipients = 0;
-  for await (const row of rows) {
-    const sameKind = batch[0]?.payload.kind === row.payload.kind;
-    const size = row.payload.kind === 'broadcast' ? 1 : row.payload.recipients.length;
-    if (batch.length > 0 && !(sameKind && recipients + size <= RECIPIENTS_PER_STATEMENT)) {
-      yield batch;
-      batch = [];
-      recipients = 0;
-    }
-    batch.push(row);
-    recipients += size;
+/** Only the message is kept of what is wrong with a row; its stack trace would be most of what a flood of them costs. */
+function withoutStack<T>(work: () => T): T {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    return work();
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
   }
-  if (batch.length > 0) yield batch;
-}
-
-/** A later part of a large message, alone in its batch. */
-function isPart(batch: Checked[]): boolean {
-  const [row] = batch;
-  return batch.length === 1 && row?.payload.kind !== 'broadcast' && row?.payload.continues === true;
-}
-
-/** Where to look for what a payload has brought. */
-export function hintsOf(payload: Payload): Hint[] {
-  const tenant = payload.tenant ?? '';
-  return payload.kind === 'broadcast' ? [{ tenant }] : payload.recipients.map((recipient) => ({ tenant, recipient }));
 }

@@ -1,0 +1,85 @@
+import { NotificationsError } from '../notifications.error.js';
+import type { Payload } from '../payload.js';
+import type { StreamPage } from './stream-page.js';
+
+/** A message on its way, with its id. */
+export type Outgoing = Payload & { id: string };
+
+/** What became of a message. */
+export interface Delivery {
+  /** Null once it is in every inbox; or the id of the message that has its idempotency key already. */
+  existing: string | null;
+  /** Recipient → what has come to that inbox, where it was asked for and the message was stored by itself. */
+  arrivals?: ReadonlyMap<string, StreamPage>;
+}
+
+/** How a message is delivered. */
+export interface DeliveryOptions {
+  /** Streams wait for it here: return what has come to the inboxes, if that takes no other statement. @default false */
+  hasStreams?: boolean;
+  /** Is called if it was stored after all, when the caller has already been given up. */
+  onLate?(): void;
+}
+
+/** A call that waits for its message to be stored. Settled once, by whatever comes first. */
+export class DeliveryCall {
+  readonly json: string;
+  readonly recipients: number;
+  readonly since = performance.now();
+  readonly hasStreams: boolean;
+  /** It is with Postgres, or has been: it may be stored. */
+  isSent = false;
+  isSettled = false;
+  private touches?: string[];
+
+  constructor(
+    readonly payload: Outgoing,
+    private readonly options: DeliveryOptions,
+    private readonly onSettled: (call: DeliveryCall) => void,
+    private readonly onResolve: (delivery: Delivery) => void,
+    private readonly onReject: (error: NotificationsError) => void,
+  ) {
+    this.json = JSON.stringify(payload);
+    this.recipients = payload.kind === 'broadcast' ? 1 : payload.recipients.length;
+    this.hasStreams = options.hasStreams ?? false;
+  }
+
+  /** The inboxes and the idempotency key that it touches. U+0000 is in no id and no key, so no two have the same name. */
+  get names(): readonly string[] {
+    if (!this.touches) {
+      const { payload } = this;
+      const { tenant = '', idempotencyKey } = payload;
+      this.touches =
+        payload.kind === 'broadcast' ? [] : payload.recipients.map((recipient) => `${tenant}\0${recipient}`);
+      if (typeof idempotencyKey === 'string') this.touches.push(`${tenant}\0\0${idempotencyKey}`);
+    }
+    return this.touches;
+  }
+
+  resolve(delivery: Delivery): void {
+    if (this.isSettled) {
+      if (delivery.existing === null) this.options.onLate?.();
+      return;
+    }
+    this.settle();
+    this.onResolve(delivery);
+  }
+
+  reject(error: NotificationsError): void {
+    if (this.isSettled) return;
+    this.settle();
+    this.onReject(error);
+  }
+
+  private settle(): void {
+    this.isSettled = true;
+    this.onSettled(this);
+  }
+}
+
+/** An inbox is locked by somebody else. */
+export function inboxBusyError(): NotificationsError {
+  const message =
+    'Another transaction holds an inbox of this notification, and has not let go of it for seconds. Nothing was stored. Look for it in pg_stat_activity, and try again.';
+  return new NotificationsError('INBOX_BUSY', message);
+}

@@ -1,0 +1,263 @@
+import { NotificationsError } from '../notifications.error.js';
+import { CallLimit, lateError } from './call-limit.js';
+import type { NotificationsDataSource, Statement } from './database.js';
+import { type Delivery, DeliveryCall, type DeliveryOptions, type Outgoing } from './delivery-call.js';
+import { RECIPIENTS_PER_STATEMENT } from './limits.js';
+import { LockedCalls } from './locked-calls.js';
+import { findLockedInboxes } from './locked-inboxes.js';
+import { isConflict, isLockTimeout, isRefusal, toNotificationsError } from './postgres-error.js';
+import { inboxesOf } from './relay-delivery.js';
+
+const MESSAGES_PER_STATEMENT = 500;
+const BYTES_PER_STATEMENT = 4 * 1024 * 1024;
+const MAX_REPEATS = 10;
+/** A statement costs as much as ten messages in it: so few stay together. */
+const MIN_SHARE = 8;
+/** How exactly a deadline is kept. */
+const DEADLINE_CHECK_MS = 250;
+
+export interface Statements {
+  many: Statement;
+  one: Statement;
+  oneToStreams: Statement;
+  /** Which message stands in the way of each? */
+  existing: Statement;
+}
+
+/**
+ * Stores messages by group commit: calls made in the same tick, or while the maximum number of batches is in flight, form
+ * the next batch. Alone, a call waits for nobody; together they cost one commit.
+ */
+export class GroupCommit<Row extends { id: string }> {
+  private waiting: DeliveryCall[] = [];
+  private readonly unsettled = new Set<DeliveryCall>();
+  private readonly limit = new CallLimit();
+  private readonly locked: LockedCalls;
+  private deadlines?: NodeJS.Timeout;
+  private readonly underWay = new Set<Batch>();
+  /** Those that take batches, one after the other, as long as there are any. */
+  private readonly lanes = new Set<Promise<void>>();
+  private openLanes = 0;
+  private closed = false;
+
+  /** @param arrivalsOf what a message has brought to inboxes, by the rows of the answer. */
+  constructor(
+    private readonly database: NotificationsDataSource,
+    private readonly sql: Statements,
+    private readonly options: { maxLanes: number; timeoutMs: number },
+    private readonly arrivalsOf: (rows: Row[]) => Delivery['arrivals'],
+  ) {
+    const release = (calls: DeliveryCall[]) => {
+      this.waiting.unshift(...calls);
+      this.openLaneIfNeeded();
+    };
+    // Each of the calls has a deadline.
+    this.locked = new LockedCalls(database, release, () => undefined);
+  }
+
+  add(payload: Outgoing, options: DeliveryOptions): Promise<Delivery> {
+    if (this.closed) {
+      return Promise.reject(
+        new NotificationsError('CLOSED', 'The application is shutting down: nothing more is sent.'),
+      );
+    }
+    return new Promise((resolve, reject) => {
+      const call = new DeliveryCall(payload, options, this.onSettled, resolve, reject);
+      this.limit.admit(call.json.length);
+      this.unsettled.add(call);
+      this.deadlines ??= setInterval(() => this.checkDeadlines(), DEADLINE_CHECK_MS).unref();
+      if (this.locked.concern(call)) {
+        this.locked.add([call]);
+        return;
+      }
+      this.waiting.push(call);
+      this.openLaneIfNeeded();
+    });
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    while (this.lanes.size > 0 || !this.locked.isEmpty) {
+      await Promise.all(this.lanes);
+      await this.locked.close();
+    }
+  }
+
+  private readonly onSettled = (call: DeliveryCall): void => {
+    this.unsettled.delete(call);
+    this.limit.release(call.json.length);
+    if (this.unsettled.size > 0) return;
+    clearInterval(this.deadlines);
+    this.deadlines = undefined;
+  };
+
+  private checkDeadlines(): void {
+    const { timeoutMs } = this.options;
+    const now = performance.now();
+    // The oldest come first.
+    for (const call of this.unsettled) {
+      if (now - call.since < timeoutMs) break;
+      call.reject(lateError(call.isSent, timeoutMs));
+    }
+    if (this.waiting[0]?.isSettled) this.waiting = this.waiting.filter((call) => !call.isSettled);
+  }
+
+  private openLaneIfNeeded(): void {
+    if (this.openLanes >= this.options.maxLanes) return;
+    this.openLanes += 1;
+    const lane = this.flush().finally(() => this.lanes.delete(lane));
+    this.lanes.add(lane);
+  }
+
+  private async flush(): Promise<void> {
+    try {
+      for (;;) {
+        // Callers that have just been answered call again in this very turn. Without the wait the first of them went alone,
+        // and the others after it: half as much was done.
+        await nextTurn();
+        const batch = this.take();
+        if (batch.calls.length === 0) return;
+        this.underWay.add(batch);
+        await this.write(batch.calls);
+        this.underWay.delete(batch);
+      }
+    } finally {
+      // In the very turn that found nothing to take: a call that came a turn later would wait for ever.
+      this.openLanes -= 1;
+    }
+  }
+
+  /** What goes next. Messages to an inbox that is being filled stay behind, and so do those that come after them there. */
+  private take(): Batch {
+    const alone = this.underWay.size === 0;
+    const { maxLanes } = this.options;
+    const share = alone ? Math.max(MIN_SHARE, Math.ceil(this.waiting.length / maxLanes)) : MESSAGES_PER_STATEMENT;
+    const batch = new Batch();
+    const behind = new Batch();
+    let looked = 0;
+    for (const call of this.waiting.slice(0, MESSAGES_PER_STATEMENT)) {
+      if (batch.calls.length >= share || !batch.fits(call)) break;
+      looked += 1;
+      if (call.isSettled) continue;
+      const waits = !alone && (behind.meets(call) || [...this.underWay].some((other) => other.meets(call)));
+      (waits ? behind : batch).add(call);
+    }
+    this.waiting.splice(0, looked, ...behind.calls);
+    return batch;
+  }
+
+  private async write(calls: DeliveryCall[], repeats = 0): Promise<void> {
+    try {
+      for (const call of calls) call.isSent = true;
+      const json = `[${calls.map((call) => call.json).join(',')}]`;
+      const stored = await this.database.run<Row>(this.statementFor(calls), [json]);
+      await this.settle(calls, stored, repeats);
+    } catch (error) {
+      if (isConflict(error) && repeats < MAX_REPEATS) return await this.write(calls, repeats + 1);
+      if (isLockTimeout(error)) return await this.separateLocked(calls);
+      // One of them is bad. Which one is found out by asking Postgres for each: only that one's caller is refused.
+      if (isRefusal(error) && calls.length > 1) {
+        for (const call of calls) await this.write([call]);
+        return;
+      }
+      for (const call of calls) call.reject(toNotificationsError(error));
+    }
+  }
+
+  /** Somebody holds an inbox: only those calls wait that are for it. */
+  private async separateLocked(calls: DeliveryCall[]): Promise<void> {
+    // Everything was rolled back.
+    for (const call of calls) call.isSent = false;
+    let locked: Awaited<ReturnType<typeof findLockedInboxes>>;
+    try {
+      const inboxes = calls.flatMap((call) => inboxesOf(call.payload));
+      locked = await findLockedInboxes(this.database, inboxes);
+    } catch (error) {
+      for (const call of calls) call.reject(toNotificationsError(error));
+      return;
+    }
+    const names = new Set(locked.map(({ tenant, recipient }) => `${tenant}\0${recipient}`));
+    const held = calls.filter((call) => call.names.some((name) => names.has(name)));
+    const free = calls.filter((call) => !held.includes(call) && !call.isSettled);
+    if (held.length > 0) this.locked.add(held, locked);
+    if (free.length === 0) return;
+    if (held.length > 0) return await this.write(free);
+    // What is locked can't be seen, such as an inbox that another transaction has just made; or it was, and is free again.
+    if (free.length === 1) return this.locked.add(free);
+    const middle = free.length >> 1;
+    await this.write(free.slice(0, middle));
+    await this.write(free.slice(middle));
+  }
+
+  private statementFor([first, ...more]: DeliveryCall[]): Statement {
+    if (more.length > 0) return this.sql.many;
+    return first?.hasStreams ? this.sql.oneToStreams : this.sql.one;
+  }
+
+  private async settle(calls: DeliveryCall[], rows: Row[], repeats: number): Promise<void> {
+    const stored = new Set(rows.map((row) => row.id));
+    const rest = calls.filter((call) => !stored.has(call.payload.id));
+    // Only now: who is told that a message is in the inbox may look there.
+    for (const call of calls) {
+      if (stored.has(call.payload.id)) call.resolve({ existing: null, arrivals: this.arrivalsOf(rows) });
+    }
+    if (rest.length === 0) return;
+
+    try {
+      const found = await this.database.run<{ wanted: string; found: string }>(this.sql.existing, [
+        rest.map((call) => call.payload.id),
+        rest.map((call) => call.payload.tenant ?? ''),
+        rest.map((call) => call.payload.idempotencyKey ?? null),
+      ]);
+      const existing = new Map(found.map((row) => [row.wanted, row.found]));
+      const gone: DeliveryCall[] = [];
+      for (const call of rest) {
+        const id = existing.get(call.payload.id);
+        // Its own id: an earlier attempt had committed after all.
+        if (id) call.resolve({ existing: id === call.payload.id ? null : id });
+        else gone.push(call);
+      }
+      // What stood in the way has been deleted between the two statements.
+      if (gone.length > 0 && repeats < MAX_REPEATS) await this.write(gone, repeats + 1);
+      else for (const call of gone) call.reject(toNotificationsError(new Error('the idempotency key keeps changing')));
+    } catch (error) {
+      for (const call of rest) call.reject(toNotificationsError(error));
+    }
+  }
+}
+
+/** Messages of one statement, and what they touch. */
+class Batch {
+  readonly calls: DeliveryCall[] = [];
+  private recipients = 0;
+  private bytes = 0;
+  /** The inboxes and the idempotency keys of the first so many calls. */
+  private readonly touched = new Set<string>();
+  private noted = 0;
+
+  add(call: DeliveryCall): void {
+    this.calls.push(call);
+    this.recipients += call.recipients;
+    this.bytes += call.json.length;
+  }
+
+  fits(call: DeliveryCall): boolean {
+    if (this.calls.length === 0) return true;
+    return (
+      this.recipients + call.recipients <= RECIPIENTS_PER_STATEMENT &&
+      this.bytes + call.json.length <= BYTES_PER_STATEMENT
+    );
+  }
+
+  /** Noted only when somebody asks: alone, nobody does. */
+  meets(call: DeliveryCall): boolean {
+    for (; this.noted < this.calls.length; this.noted++) {
+      for (const name of (this.calls[this.noted] as DeliveryCall).names) this.touched.add(name);
+    }
+    return this.touched.size > 0 && call.names.some((name) => this.touched.has(name));
+  }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

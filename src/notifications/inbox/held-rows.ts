@@ -1,0 +1,94 @@
+import type { InboxKey } from '../notification.js';
+import type { Payload } from '../payload.js';
+
+/** Rows and inboxes of which the relay remembers that they wait; beyond, what is behind them waits too. */
+const MAX_HELD = 20_000;
+
+/** A row of the outbox that keeps the limits. */
+export interface CheckedRow {
+  pos: string;
+  payload: Payload;
+  messageId: string | null;
+  progress: number;
+}
+
+type InboxName = string;
+
+/**
+ * Rows that stay in the line because another transaction has locked an inbox of theirs, or the row itself. What is for
+ * the same inboxes waits behind them, in its order; everything else goes on.
+ */
+export class HeldRows {
+  private readonly held = new Set<string>();
+  private inboxes = new Set<InboxName>();
+  private locked = new Map<InboxName, InboxKey>();
+  /** Something is locked that can't be looked up: it is tried again each time. */
+  private isUnclear = false;
+
+  get positions(): string[] {
+    return [...this.held];
+  }
+
+  get isEmpty(): boolean {
+    return this.held.size === 0 && this.inboxes.size === 0;
+  }
+
+  get isFull(): boolean {
+    return this.held.size >= MAX_HELD || this.inboxes.size >= 10 * MAX_HELD;
+  }
+
+  /** The inboxes that were found locked. */
+  get lockedInboxes(): InboxKey[] {
+    return [...this.locked.values()];
+  }
+
+  /** Must this row wait for an earlier one, or for an inbox that is locked? */
+  concerns(row: CheckedRow): boolean {
+    return this.inboxes.size > 0 && inboxesOf(row).some((name) => this.inboxes.has(name));
+  }
+
+  has(pos: string): boolean {
+    return this.held.has(pos);
+  }
+
+  /** It waits no longer in the line. What is for its inboxes does until the next {@link update}. */
+  release(pos: string): void {
+    this.held.delete(pos);
+    this.isUnclear = true;
+  }
+
+  hold(row: CheckedRow, isUnclear = false): void {
+    this.held.add(row.pos);
+    for (const name of inboxesOf(row)) this.inboxes.add(name);
+    this.isUnclear ||= isUnclear;
+  }
+
+  lock(inboxes: readonly InboxKey[]): void {
+    for (const inbox of inboxes) {
+      this.locked.set(nameOf(inbox), inbox);
+      this.inboxes.add(nameOf(inbox));
+    }
+  }
+
+  /** Lets go of all that waits, unless exactly the same inboxes are still locked. */
+  update(stillLocked: readonly InboxKey[]): void {
+    if (!this.isUnclear && stillLocked.length > 0 && stillLocked.length === this.locked.size) return;
+    this.held.clear();
+    this.inboxes = new Set();
+    this.locked = new Map();
+    this.isUnclear = false;
+    this.lock(stillLocked);
+  }
+}
+
+function inboxesOf({ payload, progress }: CheckedRow): InboxName[] {
+  if (payload.kind === 'broadcast') return [];
+  const { tenant = '', recipients } = payload;
+  const left = progress === 0 ? recipients : [...new Set(recipients)].slice(progress);
+  return left.map((recipient) => nameOf({ tenant, recipient }));
+}
+
+function nameOf({ tenant, recipient }: InboxKey): InboxName {
+  // U+0000 is in no id, so no two inboxes have the same name.
+  return `${tenant}\0${recipient}`;
+}

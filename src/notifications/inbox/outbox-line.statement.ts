@@ -1,0 +1,135 @@
+import type { Statement } from './database.js';
+import { lockName } from './database.js';
+
+/** How often the relay tries a row that Postgres refuses, before it is parked. */
+export const MAX_ATTEMPTS = 5;
+/** The wait after a row's first refusal in ms; it doubles with each further one. */
+const BACKOFF_MS = 250;
+
+/** The key of the advisory lock whose holder relays. */
+const leaderKey = (s: string) => `hashtextextended(current_database() || '${lockName(s, 'relay')}', 0)`;
+
+/** Takes the relay's lock until the end of the statement; false if another instance has it. */
+export const tryLead = (s: string) => `pg_try_advisory_xact_lock(${leaderKey(s)})`;
+
+/** In the line: neither scheduled (but for a large message that is begun), nor set aside, nor parked. */
+const IN_LINE = `attempts < ${MAX_ATTEMPTS} AND retry_at IS NULL AND (deliver_at IS NULL OR message_id IS NOT NULL)`;
+
+/** How many rows are in each state. */
+export function outboxStates(s: string): Statement {
+  const isParked = `attempts >= ${MAX_ATTEMPTS}`;
+  const isSetAside = `NOT (${isParked}) AND retry_at IS NOT NULL`;
+  return {
+    name: 'outbox_states',
+    text: `
+      SELECT count(*) FILTER (WHERE ${IN_LINE}) AS ready,
+        extract(epoch FROM max(clock_timestamp() - coalesce(ready_at, created_at)) FILTER (WHERE ${IN_LINE})) * 1000
+          AS oldest_ready_ms,
+        count(*) FILTER (WHERE ${isSetAside}) AS set_aside,
+        count(*) FILTER (WHERE NOT (${isParked} OR ${isSetAside} OR ${IN_LINE})) AS scheduled,
+        count(*) FILTER (WHERE ${isParked}) AS parked
+      FROM ${s}.outbox`,
+  };
+}
+
+/** The statements that say which rows of the outbox are next, and take those out of the line that can't be delivered. */
+export function outboxLineStatements(s: string) {
+  // As text: a host may have a parser of its own for JSON, and pg's parsers are the process's.
+  const COLUMNS = `pos, payload::text AS payload, message_id, progress,
+    (extract(epoch FROM clock_timestamp() - coalesce(ready_at, created_at)) * 1000)::float8 AS age_ms`;
+  return {
+    /** Rows that have become due. Until then no poll looks at them: half a million may wait. */
+    promote: {
+      name: 'relay_promote',
+      text: `
+        UPDATE ${s}.outbox SET ready_at = deliver_at, deliver_at = NULL
+        WHERE pos IN (
+          SELECT pos FROM ${s}.outbox WHERE deliver_at <= now() ORDER BY deliver_at, pos LIMIT 100
+          FOR UPDATE SKIP LOCKED)
+        RETURNING pos`,
+    },
+    /**
+     * The head of the line, if nobody is relaying. $1: rows at most; $2: bytes at most, but for the first; $3: after this
+     * position; $4: positions to pass over. The first column tells whether this instance may relay.
+     */
+    read: {
+      name: 'relay_read',
+      text: `
+        WITH RECURSIVE leader AS MATERIALIZED (SELECT pg_try_advisory_xact_lock_shared(${leaderKey(s)}) AS ok),
+        -- From row to row by the index. Statistics know nothing of a table that is usually empty: asked for 500 rows in order,
+        -- the planner read and sorted all of a hundred thousand, for each 500.
+        walk AS (
+          (SELECT pos FROM ${s}.outbox WHERE ${IN_LINE} AND pos > $3::bigint ORDER BY pos LIMIT 1)
+          UNION ALL
+          SELECT (SELECT o.pos FROM ${s}.outbox o WHERE ${IN_LINE} AND o.pos > walk.pos ORDER BY o.pos LIMIT 1)
+          FROM walk WHERE walk.pos IS NOT NULL),
+        next AS MATERIALIZED (
+          SELECT pos FROM walk WHERE (SELECT ok FROM leader) AND pos <> ALL ($4::bigint[]) LIMIT $1::int)
+        SELECT leader.ok AS leader, o.* FROM leader LEFT JOIN LATERAL (
+          SELECT ${COLUMNS} FROM (
+            SELECT o.*, sum(pg_column_size(payload)) OVER (ORDER BY pos) - pg_column_size(payload) AS before
+            FROM next JOIN ${s}.outbox o USING (pos)) o
+          WHERE before < $2::int) o ON true
+        ORDER BY pos`,
+    },
+    /**
+     * Rows that were set aside and whose time has come, from both ends: what was set aside in a flood of bad rows, and is
+     * good, must not wait for all of them. They are out of the line for another half a minute: if this instance is killed,
+     * they come back then. $1: rows of each end at most.
+     */
+    claimDue: {
+      name: 'relay_claim_due',
+      text: `
+        WITH oldest AS MATERIALIZED (
+          SELECT pos FROM ${s}.outbox WHERE attempts < ${MAX_ATTEMPTS} AND retry_at <= now()
+          ORDER BY retry_at, pos LIMIT $1::int FOR UPDATE SKIP LOCKED),
+        newest AS MATERIALIZED (
+          SELECT pos FROM ${s}.outbox WHERE attempts < ${MAX_ATTEMPTS} AND retry_at <= now()
+          ORDER BY retry_at DESC, pos DESC LIMIT $1::int FOR UPDATE SKIP LOCKED)
+        UPDATE ${s}.outbox SET retry_at = clock_timestamp() + interval '30 seconds'
+        WHERE pos IN (SELECT pos FROM oldest UNION SELECT pos FROM newest)
+        RETURNING ${COLUMNS}`,
+    },
+    /**
+     * Takes rows out of the line. $1: positions; $2: attempts to count, ${MAX_ATTEMPTS} to park them; $3: until when, in
+     * ms from now (null: by backoff); $4: why. Answers those that are parked.
+     */
+    setAside: {
+      name: 'relay_set_aside',
+      text: `
+        WITH w AS MATERIALIZED (
+          SELECT w.*, least(o.attempts + w.counts, ${MAX_ATTEMPTS}) AS attempts
+          FROM unnest($1::bigint[], $2::int[], $3::float8[], $4::text[]) w(pos, counts, wait_ms, error)
+          JOIN ${s}.outbox o USING (pos) WHERE o.attempts < ${MAX_ATTEMPTS} FOR UPDATE OF o SKIP LOCKED)
+        UPDATE ${s}.outbox o SET attempts = w.attempts, last_error = w.error,
+          retry_at = CASE WHEN w.attempts < ${MAX_ATTEMPTS} THEN clock_timestamp()
+            + coalesce(w.wait_ms, ${BACKOFF_MS} * 2 ^ greatest(w.attempts - 1, 0)) * interval '1 ms' END
+        FROM w WHERE o.pos = w.pos
+        RETURNING o.pos, o.attempts`,
+    },
+    /** $1: a message's id. Is the first part of a message here that the version before wrote as several rows? */
+    findFirstPart: {
+      name: 'relay_find_first_part',
+      text: `
+        SELECT EXISTS (SELECT FROM ${s}.message WHERE id = $1::uuid) AS is_stored, EXISTS (
+          SELECT FROM ${s}.outbox
+          WHERE lower(payload ->> 'id') = $1::uuid::text AND NOT coalesce((payload ->> 'continues')::boolean, false)) AS is_waiting`,
+    },
+    /** The first row of the line, and how far it is. */
+    head: {
+      name: 'relay_head',
+      text: `SELECT concat_ws(' ', pos, progress) AS head FROM ${s}.outbox WHERE ${IN_LINE} ORDER BY pos LIMIT 1`,
+    },
+    /** Who keeps this instance from relaying. */
+    findLeader: {
+      name: 'relay_find_leader',
+      text: `
+        SELECT a.pid, a.usename AS role, a.application_name AS application,
+          round(extract(epoch FROM clock_timestamp() - a.state_change))::int AS seconds
+        FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+        WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+          AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+          AND (l.classid::bigint << 32 | l.objid::bigint) = ${leaderKey(s)}`,
+    },
+  } satisfies Record<string, Statement>;
+}

@@ -1,0 +1,117 @@
+import type { NotificationsDataSource } from './database.js';
+import { MAX_ATTEMPTS, outboxLineStatements } from './outbox-line.statement.js';
+
+const ROWS_PER_READ = 500;
+/** While all that is read is bad, more of it is read at once: what is good may stand behind a hundred thousand rows. */
+const ROWS_PER_LONG_READ = 5_000;
+const BYTES_PER_READ = 1024 * 1024;
+/** From the oldest on, and as many from the newest on. */
+const ROWS_PER_CLAIM = 25;
+
+/** A row of the outbox whose turn it is. */
+export interface LineRow {
+  pos: string;
+  /** JSON. */
+  payload: string;
+  /** The message of a row that is begun. */
+  message_id: string | null;
+  /** How many of its recipients have it. */
+  progress: number;
+  /** Since it was written or, scheduled, became due. */
+  age_ms: number;
+}
+
+/** Why a row is not delivered now. */
+export interface Setback {
+  pos: string;
+  error: unknown;
+  /** Attempts that this costs. @default 0 */
+  counts?: number;
+  /** When it is tried again. @default by backoff: 250 ms after the first attempt, twice as long after each further one */
+  waitMs?: number;
+}
+
+/** A row that has been given up. */
+export interface Parked {
+  pos: string;
+  error: string;
+}
+
+/** The rows of the outbox that are to be delivered, in their order, and what is set aside from them. */
+export class OutboxLine {
+  private readonly sql: ReturnType<typeof outboxLineStatements>;
+
+  constructor(private readonly database: NotificationsDataSource) {
+    this.sql = outboxLineStatements(database.schema);
+  }
+
+  /**
+   * The next rows.
+   *
+   * @param except positions to pass over. @param long reads ten times as many. @param after starts behind this position.
+   * @returns null if another instance relays.
+   */
+  async read(except: readonly string[], { long = false, after = '-1' } = {}): Promise<LineRow[] | null> {
+    const limit = long ? ROWS_PER_LONG_READ : ROWS_PER_READ;
+    const values = [limit, BYTES_PER_READ, after, except];
+    const rows = await this.database.run<{ leader: boolean } & LineRow>(this.sql.read, values);
+    if (!rows[0]?.leader) return null;
+    return rows[0].pos === null ? [] : rows;
+  }
+
+  /** Puts scheduled rows that have become due into the line. @returns whether there were any. */
+  async promote(): Promise<boolean> {
+    return (await this.database.run(this.sql.promote)).length > 0;
+  }
+
+  /** Rows that were set aside and whose time has come. */
+  async claimDue(): Promise<{ rows: LineRow[]; more: boolean }> {
+    const rows = await this.database.run<LineRow>(this.sql.claimDue, [ROWS_PER_CLAIM]);
+    rows.sort((a, b) => Number(a.pos) - Number(b.pos));
+    return { rows, more: rows.length > ROWS_PER_CLAIM };
+  }
+
+  /** Takes rows out of the line, in one statement. @returns those that this has parked. */
+  async setAside(setbacks: readonly Setback[]): Promise<Parked[]> {
+    if (setbacks.length === 0) return [];
+    const errors = setbacks.map(({ error }) => textOf(error));
+    const rows = await this.database.run<{ pos: string; attempts: number }>(this.sql.setAside, [
+      setbacks.map(({ pos }) => pos),
+      setbacks.map(({ counts = 0 }) => counts),
+      setbacks.map(({ waitMs = null }) => waitMs),
+      errors,
+    ]);
+    const parked = new Set(rows.filter((row) => row.attempts >= MAX_ATTEMPTS).map((row) => row.pos));
+    return setbacks.flatMap(({ pos }, i) => (parked.has(pos) ? [{ pos, error: errors[i] as string }] : []));
+  }
+
+  /** Whether the first part of a message is stored, or waits here: the version before wrote large ones as several rows. */
+  async findFirstPart(messageId: string): Promise<{ isStored: boolean; isWaiting: boolean }> {
+    const [row] = await this.database.run<{ is_stored: boolean; is_waiting: boolean }>(this.sql.findFirstPart, [
+      messageId,
+    ]);
+    return { isStored: row?.is_stored === true, isWaiting: row?.is_waiting === true };
+  }
+
+  /** The first row of the line and how far it is, whoever relays; null if there is none. */
+  async head(): Promise<string | null> {
+    const [row] = await this.database.run<{ head: string }>(this.sql.head);
+    return row?.head ?? null;
+  }
+
+  /** Who holds the relay's lock, for a log line. */
+  async describeLeader(): Promise<string> {
+    const [leader] = await this.database.run<{ pid: number; role: string; application: string; seconds: number }>(
+      this.sql.findLeader,
+    );
+    if (!leader) return 'nobody just now';
+    const { pid, role, application, seconds } = leader;
+    return `process ${pid} of role ${role}, application '${application}', in its present state for ${seconds} s`;
+  }
+}
+
+/** A NUL in the message would be refused in its turn. */
+function textOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text.replaceAll('\0', '').slice(0, 1_000);
+}

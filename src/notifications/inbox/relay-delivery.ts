@@ -1,0 +1,308 @@
+import type { Hint } from '../broker/broker.js';
+import type { InboxKey } from '../notification.js';
+import type { Payload } from '../payload.js';
+import { uuidV7 } from '../uuid-v7.js';
+import type { NotificationsDataSource, Statement } from './database.js';
+import { deliverStatements } from './deliver.statement.js';
+import type { CheckedRow, HeldRows } from './held-rows.js';
+import { RECIPIENTS_PER_STATEMENT } from './limits.js';
+import { findLockedInboxes } from './locked-inboxes.js';
+import type { OutboxLine, Setback } from './outbox-line.js';
+import { isConflict, isLockTimeout, isRefusal, isUnanswered } from './postgres-error.js';
+
+const MAX_REPEATS = 10;
+/** Statements of one page that may be refused: enough to find two bad rows among 500 by halving. */
+const REFUSALS_PER_PAGE = 20;
+/** Once a whole page was refused, so many rows of the next one's start and end are tried before the others. */
+const PROBES = 4;
+/** So often the first row of the line may end without an answer, in ever smaller portions, before it is set aside. */
+const MAX_CAUTION = 4;
+/** How long a row that was set aside waits for an inbox that is locked, and a later part for its first one. */
+const LOCKED_RETRY_MS = 1_000;
+
+interface Answer {
+  leader: boolean;
+  /** Positions of the rows that were there, and not locked. */
+  taken: string[] | null;
+  /** All recipients of a large message have it. */
+  is_over?: boolean;
+}
+
+/** What became of rows. `false`: another instance is relaying. */
+export type Relayed = boolean;
+
+/**
+ * Delivers rows of the outbox, many in one statement. One row never holds up others for long: it is refused alone, waits
+ * for its locked inboxes alone, and is set aside alone if Postgres never answers.
+ */
+export class RelayDelivery {
+  private readonly sql: ReturnType<typeof deliverStatements>;
+  private refusalsLeft = REFUSALS_PER_PAGE;
+  private setbacks: Setback[] = [];
+  /** How often in a row a statement has ended without an answer: the next one takes less. */
+  private caution = 0;
+  private delivered = 0;
+
+  constructor(
+    private readonly database: NotificationsDataSource,
+    private readonly line: OutboxLine,
+    private readonly onDelivered: (hints: Hint[]) => void,
+    private readonly isClosed: () => boolean,
+  ) {
+    this.sql = deliverStatements(database.schema);
+  }
+
+  /**
+   * Delivers a page of the line, in its order.
+   *
+   * @param held takes the rows that have to wait for a lock.
+   * @param isFlood the page before was refused as a whole: if the ends of this one are, too, then nothing else of it is
+   * tried now.
+   * @returns `leads`: false if another instance is relaying; `delivered`: how many rows have left the outbox; `setbacks`:
+   * those that are to be set aside.
+   */
+  async deliverPage(rows: readonly CheckedRow[], held: HeldRows, isFlood: boolean) {
+    this.refusalsLeft = REFUSALS_PER_PAGE;
+    if (!isFlood || rows.length <= 2 * PROBES) return await this.deliverAll(rows, held);
+    const middle = rows.slice(PROBES, -PROBES);
+    // Nothing overtakes: as long as all is refused, none of it has arrived.
+    const first = await this.deliverAll(rows.slice(0, PROBES), held);
+    if (!first.leads || first.setbacks.length < PROBES) {
+      const rest = await this.deliverAll(rows.slice(PROBES), held);
+      return merge(first, rest);
+    }
+    const last = merge(first, await this.deliverAll(rows.slice(-PROBES), held));
+    if (!last.leads) return last;
+    if (last.delivered > 0) return merge(last, await this.deliverAll(middle, held));
+    const error = last.setbacks.at(-1)?.error;
+    return merge(last, { leads: true, delivered: 0, setbacks: middle.map(({ pos }) => ({ pos, error, counts: 1 })) });
+  }
+
+  /**
+   * Delivers rows that were set aside before. Each that is refused is refused alone, and none waits in the line.
+   *
+   * @returns as {@link deliverPage}; what another instance's turn has left is among the setbacks.
+   */
+  async deliverDue(rows: readonly CheckedRow[], held: HeldRows) {
+    this.refusalsLeft = Number.POSITIVE_INFINITY;
+    const before = new Set(held.positions);
+    const result = await this.deliverAll(rows, held);
+    const known = new Set(result.setbacks.map(({ pos }) => pos));
+    for (const { pos } of rows) {
+      const isLocked = held.has(pos) && !before.has(pos);
+      if (isLocked) held.release(pos);
+      if (isLocked && !known.has(pos)) result.setbacks.push({ pos, error: LOCKED, waitMs: LOCKED_RETRY_MS });
+      else if (!result.leads && !known.has(pos)) result.setbacks.push({ pos, error: NOT_LEADING, waitMs: 0 });
+    }
+    return result;
+  }
+
+  private async deliverAll(rows: readonly CheckedRow[], held: HeldRows): Promise<PageResult> {
+    this.setbacks = [];
+    this.delivered = 0;
+    let leads = true;
+    for (let at = 0; at < rows.length && leads && !this.isClosed(); ) {
+      const batch = this.nextBatch(rows, at, held);
+      at = batch.next;
+      if (batch.rows.length > 0) leads = await this.deliver(batch.rows, held);
+    }
+    return { leads, delivered: this.delivered, setbacks: this.setbacks };
+  }
+
+  /** Rows of one kind, with as many recipients as one statement may lock. What has to wait is passed over. */
+  private nextBatch(rows: readonly CheckedRow[], from: number, held: HeldRows) {
+    const most = Math.max(1, RECIPIENTS_PER_STATEMENT >> (2 * this.caution));
+    const batch: CheckedRow[] = [];
+    let recipients = 0;
+    let next = from;
+    for (; next < rows.length; next++) {
+      const row = rows[next] as CheckedRow;
+      if (held.concerns(row)) {
+        held.hold(row);
+        continue;
+      }
+      const [first] = batch;
+      const size = row.payload.kind === 'broadcast' ? 1 : row.payload.recipients.length;
+      const isAlone = row.messageId !== null || isLaterPart(row);
+      const fits = row.payload.kind === first?.payload.kind && recipients + size <= most && !isAlone;
+      if (first && !fits) break;
+      batch.push(row);
+      recipients += size;
+      if (recipients > most || isAlone) return { rows: batch, next: next + 1 };
+    }
+    return { rows: batch, next };
+  }
+
+  private async deliver(batch: CheckedRow[], held: HeldRows, repeats = 0): Promise<Relayed> {
+    const [row] = batch as [CheckedRow];
+    try {
+      if (isLaterPart(row) && (await this.waitsForFirstPart(row))) return true;
+      const relayed = isLarge(batch) ? await this.deliverSlices(row, held) : await this.deliverRows(batch, held);
+      this.caution = 0;
+      return relayed;
+    } catch (error) {
+      if (isConflict(error) && repeats < MAX_REPEATS) return await this.deliver(batch, held, repeats + 1);
+      if (isLockTimeout(error)) return await this.separateLocked(batch, held);
+      if (isRefusal(error)) return await this.separateRefused(batch, held, error);
+      if (!isUnanswered(error)) throw error;
+      this.caution += 1;
+      if (this.caution < MAX_CAUTION || batch.length > 1) throw error;
+      // Nobody knows why. But Postgres answers everything else, and what is behind it has waited long enough.
+      this.caution = 0;
+      this.setbacks.push({ pos: row.pos, error, counts: 1 });
+      return true;
+    }
+  }
+
+  private async deliverRows(batch: CheckedRow[], held: HeldRows): Promise<Relayed> {
+    const positions = batch.map((row) => row.pos);
+    const [answer] = await this.database.run<Answer>(this.statementFor(batch), [positions]);
+    if (!answer?.leader) return false;
+    const taken = new Set(answer.taken ?? []);
+    this.announce(batch.filter((row) => taken.has(row.pos)).flatMap((row) => hintsOf(row.payload)));
+    this.delivered += taken.size;
+    // Deleted by an operator, or locked by one.
+    for (const row of batch) if (!taken.has(row.pos)) held.hold(row, true);
+    return true;
+  }
+
+  /** One large message, some recipients at a time. Its row keeps its place until the last of them has it. */
+  private async deliverSlices(row: CheckedRow, held: HeldRows): Promise<Relayed> {
+    const { payload } = row;
+    if (payload.kind === 'broadcast') throw new Error('a broadcast has no recipients');
+    const recipients = [...new Set(payload.recipients)];
+    const id = row.messageId ?? payload.id ?? uuidV7();
+    while (!this.isClosed()) {
+      const next = row.progress + Math.max(1, RECIPIENTS_PER_STATEMENT >> (2 * this.caution));
+      const some = { ...payload, id, recipients: recipients.slice(row.progress, next) };
+      const values = [row.pos, JSON.stringify(some)];
+      const progress = row.progress + some.recipients.length;
+      const [answer] =
+        row.messageId === null
+          ? await this.database.run<Answer>(this.sql.relayFirst, [...values, progress])
+          : await this.database.run<Answer>(this.sql.relayNext, [
+              ...values,
+              row.progress,
+              progress,
+              progress >= recipients.length,
+            ]);
+      if (!answer?.leader) return false;
+      if (answer.taken === null) {
+        held.hold(row, true);
+        return true;
+      }
+      this.announce(hintsOf(some));
+      this.caution = 0;
+      row.messageId = id;
+      row.progress = progress;
+      if (answer.is_over) {
+        this.delivered += 1;
+        return true;
+      }
+    }
+    return true;
+  }
+
+  /**
+   * A later part of a large message, as the version before wrote them, waits as long as its first part does. Without that it
+   * delivers nothing: then the first part was a duplicate, or was discarded.
+   */
+  private async waitsForFirstPart({ pos, payload }: CheckedRow): Promise<boolean> {
+    if (payload.id === undefined) return false;
+    const first = await this.line.findFirstPart(payload.id);
+    if (first.isStored || !first.isWaiting) return false;
+    this.setbacks.push({ pos, error: 'its first part waits', waitMs: LOCKED_RETRY_MS });
+    return true;
+  }
+
+  /** Somebody holds an inbox: those rows wait that are for it, and those behind them that are for the same inboxes. */
+  private async separateLocked(batch: CheckedRow[], held: HeldRows): Promise<Relayed> {
+    const inboxes = batch.flatMap(({ payload }) => inboxesOf(payload));
+    const locked = await findLockedInboxes(this.database, inboxes);
+    held.lock(locked);
+    const [row] = batch as [CheckedRow];
+    if (batch.length === 1) {
+      held.hold(row, locked.length === 0);
+      return true;
+    }
+    // What is locked can't be seen, such as an inbox that another transaction has just made; or it was, and is free again.
+    if (locked.length === 0) return await this.deliverHalves(batch, held);
+    const free: CheckedRow[] = [];
+    for (const one of batch) {
+      if (held.concerns(one)) held.hold(one);
+      else free.push(one);
+    }
+    return free.length === 0 || (await this.deliver(free, held));
+  }
+
+  /** One of them is bad. Halving finds it; of a flood of bad ones none is looked for. */
+  private async separateRefused(batch: CheckedRow[], held: HeldRows, error: unknown): Promise<Relayed> {
+    this.refusalsLeft -= 1;
+    if (batch.length > 1 && this.refusalsLeft > 0) return await this.deliverHalves(batch, held);
+    for (const { pos } of batch) this.setbacks.push({ pos, error, counts: 1 });
+    return true;
+  }
+
+  private async deliverHalves(batch: CheckedRow[], held: HeldRows): Promise<Relayed> {
+    const middle = batch.length >> 1;
+    for (const half of [batch.slice(0, middle), batch.slice(middle)]) {
+      const rows = half.filter((row) => {
+        const waits = held.concerns(row);
+        if (waits) held.hold(row);
+        return !waits;
+      });
+      if (rows.length > 0 && !(await this.deliver(rows, held))) return false;
+    }
+    return true;
+  }
+
+  private statementFor(batch: CheckedRow[]): Statement {
+    const [{ payload }] = batch as [CheckedRow];
+    if (payload.kind === 'broadcast') return this.sql.relayBroadcasts;
+    return batch.length === 1 && !payload.continues ? this.sql.relayOne : this.sql.relayNotifications;
+  }
+
+  /** When the next statement is on its way: naming 5,000 recipients takes 4 ms, in which Postgres had nothing to do. */
+  private announce(hints: Hint[]): void {
+    if (hints.length > 0) setImmediate(() => this.onDelivered(hints));
+  }
+}
+
+interface PageResult {
+  leads: boolean;
+  delivered: number;
+  setbacks: Setback[];
+}
+
+function merge(a: PageResult, b: PageResult): PageResult {
+  return {
+    leads: a.leads && b.leads,
+    delivered: a.delivered + b.delivered,
+    setbacks: [...a.setbacks, ...b.setbacks],
+  };
+}
+
+const LOCKED = 'an inbox of it is locked by another transaction';
+const NOT_LEADING = 'another instance was relaying';
+
+function isLaterPart({ payload }: CheckedRow): boolean {
+  return payload.kind !== 'broadcast' && payload.continues === true;
+}
+
+/** More recipients than one statement may lock, or begun when it had more. */
+function isLarge([row, ...more]: CheckedRow[]): boolean {
+  if (row === undefined || more.length > 0 || row.payload.kind === 'broadcast' || row.payload.continues) return false;
+  return row.messageId !== null || row.payload.recipients.length > RECIPIENTS_PER_STATEMENT;
+}
+
+/** The inboxes that a payload goes to; none for a broadcast. */
+export function inboxesOf(payload: Payload): InboxKey[] {
+  if (payload.kind === 'broadcast') return [];
+  const { tenant = '', recipients } = payload;
+  return recipients.map((recipient) => ({ tenant, recipient }));
+}
+
+/** Where to look for what a payload has brought. */
+export function hintsOf(payload: Payload): Hint[] {
+  return payload.kind === 'broadcast' ? [{ tenant: payload.tenant ?? '' }] : inboxesOf(payload);
+}
