@@ -24,7 +24,7 @@ describe('A large message', () => {
     cleanup(() => expectNoDeadlocks(database));
     crm = await startCrmApp(database);
     cleanup(() => crm.close());
-    Logger.overrideLogger(process.env.DEBUG_LOG ? ['warn', 'error'] : false);
+    Logger.overrideLogger(false);
   });
 
   const notification = (title: string) => ({ type: 'test', title });

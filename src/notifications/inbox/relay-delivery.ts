@@ -15,6 +15,7 @@ const MAX_REPEATS = 10;
 const REFUSALS_PER_PAGE = 20;
 /** Once a whole page was refused, so many rows of the next one's start and end are tried before the others. */
 const PROBES = 4;
+const ROWS_PER_STATEMENT = 500;
 /** So often the first row of the line may end without an answer, in ever smaller portions, before it is set aside. */
 const MAX_CAUTION = 4;
 /** How long a row that was set aside waits for an inbox that is locked, and a later part for its first one. */
@@ -29,7 +30,14 @@ interface Answer {
 }
 
 /** What became of rows. `false`: another instance is relaying. */
-export type Relayed = boolean;
+type Relayed = boolean;
+
+export interface Page {
+  /** False if another instance is relaying. */
+  leads: boolean;
+  /** How many rows have left the outbox. */
+  delivered: number;
+}
 
 /**
  * Delivers rows of the outbox, many in one statement. One row never holds up others for long: it is refused alone, waits
@@ -38,10 +46,12 @@ export type Relayed = boolean;
 export class RelayDelivery {
   private readonly sql: ReturnType<typeof deliverStatements>;
   private refusalsLeft = REFUSALS_PER_PAGE;
-  private setbacks: Setback[] = [];
+  private readonly setbacks: Setback[] = [];
   /** How often in a row a statement has ended without an answer: the next one takes less. */
   private caution = 0;
   private delivered = 0;
+  /** Rows that were set aside go alone: which one is bad is known at once. */
+  private areAlone = false;
 
   constructor(
     private readonly database: NotificationsDataSource,
@@ -52,53 +62,57 @@ export class RelayDelivery {
     this.sql = deliverStatements(database.schema);
   }
 
+  /** How soon to try again after a statement that ended without an answer, in milliseconds. */
+  get cautionMs(): number {
+    return 100 * 2 ** this.caution;
+  }
+
   /**
    * Delivers a page of the line, in its order.
    *
    * @param held takes the rows that have to wait for a lock.
    * @param isFlood the page before was refused as a whole: if the ends of this one are, too, then nothing else of it is
    * tried now.
-   * @returns `leads`: false if another instance is relaying; `delivered`: how many rows have left the outbox; `setbacks`:
-   * those that are to be set aside.
    */
-  async deliverPage(rows: readonly CheckedRow[], held: HeldRows, isFlood: boolean) {
+  async deliverPage(rows: readonly CheckedRow[], held: HeldRows, isFlood: boolean): Promise<Page> {
     this.refusalsLeft = REFUSALS_PER_PAGE;
+    this.areAlone = false;
     if (!isFlood || rows.length <= 2 * PROBES) return await this.deliverAll(rows, held);
-    const middle = rows.slice(PROBES, -PROBES);
-    // Nothing overtakes: as long as all is refused, none of it has arrived.
+    // A good row at the end may overtake one in the middle, as one that is set aside would be overtaken.
     const first = await this.deliverAll(rows.slice(0, PROBES), held);
-    if (!first.leads || first.setbacks.length < PROBES) {
-      const rest = await this.deliverAll(rows.slice(PROBES), held);
-      return merge(first, rest);
+    if (!first.leads || this.setbacks.length < PROBES) {
+      return first.leads ? merge(first, await this.deliverAll(rows.slice(PROBES), held)) : first;
     }
     const last = merge(first, await this.deliverAll(rows.slice(-PROBES), held));
     if (!last.leads) return last;
+    const middle = rows.slice(PROBES, -PROBES);
     if (last.delivered > 0) return merge(last, await this.deliverAll(middle, held));
-    const error = last.setbacks.at(-1)?.error;
-    return merge(last, { leads: true, delivered: 0, setbacks: middle.map(({ pos }) => ({ pos, error, counts: 1 })) });
+    const error = this.setbacks.at(-1)?.error;
+    this.setbacks.push(...middle.map(({ pos }) => ({ pos, error, counts: 1 })));
+    return last;
   }
 
-  /**
-   * Delivers rows that were set aside before. Each that is refused is refused alone, and none waits in the line.
-   *
-   * @returns as {@link deliverPage}; what another instance's turn has left is among the setbacks.
-   */
-  async deliverDue(rows: readonly CheckedRow[], held: HeldRows) {
-    this.refusalsLeft = Number.POSITIVE_INFINITY;
+  /** Delivers rows that were set aside before, each by itself. None of them waits in the line. */
+  async deliverDue(rows: readonly CheckedRow[], held: HeldRows): Promise<Page> {
+    this.areAlone = true;
     const before = new Set(held.positions);
-    const result = await this.deliverAll(rows, held);
-    const known = new Set(result.setbacks.map(({ pos }) => pos));
+    const page = await this.deliverAll(rows, held);
+    const known = new Set(this.setbacks.map(({ pos }) => pos));
     for (const { pos } of rows) {
       const isLocked = held.has(pos) && !before.has(pos);
       if (isLocked) held.release(pos);
-      if (isLocked && !known.has(pos)) result.setbacks.push({ pos, error: LOCKED, waitMs: LOCKED_RETRY_MS });
-      else if (!result.leads && !known.has(pos)) result.setbacks.push({ pos, error: NOT_LEADING, waitMs: 0 });
+      if (isLocked && !known.has(pos)) this.setbacks.push({ pos, error: LOCKED, waitMs: LOCKED_RETRY_MS });
+      else if (!page.leads && !known.has(pos)) this.setbacks.push({ pos, error: NOT_LEADING, waitMs: 0 });
     }
-    return result;
+    return page;
   }
 
-  private async deliverAll(rows: readonly CheckedRow[], held: HeldRows): Promise<PageResult> {
-    this.setbacks = [];
+  /** The rows that are to be set aside since the last call, also of a page that has failed. */
+  takeSetbacks(): Setback[] {
+    return this.setbacks.splice(0);
+  }
+
+  private async deliverAll(rows: readonly CheckedRow[], held: HeldRows): Promise<Page> {
     this.delivered = 0;
     let leads = true;
     for (let at = 0; at < rows.length && leads && !this.isClosed(); ) {
@@ -106,12 +120,13 @@ export class RelayDelivery {
       at = batch.next;
       if (batch.rows.length > 0) leads = await this.deliver(batch.rows, held);
     }
-    return { leads, delivered: this.delivered, setbacks: this.setbacks };
+    return { leads, delivered: this.delivered };
   }
 
   /** Rows of one kind, with as many recipients as one statement may lock. What has to wait is passed over. */
   private nextBatch(rows: readonly CheckedRow[], from: number, held: HeldRows) {
     const most = Math.max(1, RECIPIENTS_PER_STATEMENT >> (2 * this.caution));
+    const mostRows = this.areAlone ? 1 : Math.max(1, ROWS_PER_STATEMENT >> (2 * this.caution));
     const batch: CheckedRow[] = [];
     let recipients = 0;
     let next = from;
@@ -123,6 +138,7 @@ export class RelayDelivery {
       }
       const [first] = batch;
       const size = row.payload.kind === 'broadcast' ? 1 : row.payload.recipients.length;
+      if (batch.length === mostRows) break;
       const isAlone = row.messageId !== null || isLaterPart(row);
       const fits = row.payload.kind === first?.payload.kind && recipients + size <= most && !isAlone;
       if (first && !fits) break;
@@ -145,10 +161,12 @@ export class RelayDelivery {
       if (isLockTimeout(error)) return await this.separateLocked(batch, held);
       if (isRefusal(error)) return await this.separateRefused(batch, held, error);
       if (!isUnanswered(error)) throw error;
-      this.caution += 1;
-      if (this.caution < MAX_CAUTION || batch.length > 1) throw error;
-      // Nobody knows why. But Postgres answers everything else, and what is behind it has waited long enough.
-      this.caution = 0;
+      if (!this.areAlone) {
+        this.caution += 1;
+        if (this.caution <= MAX_CAUTION || batch.length > 1) throw error;
+        // Nobody knows why. But Postgres answers everything else, and what is behind it has waited long enough.
+        this.caution = 0;
+      }
       this.setbacks.push({ pos: row.pos, error, counts: 1 });
       return true;
     }
@@ -268,18 +286,8 @@ export class RelayDelivery {
   }
 }
 
-interface PageResult {
-  leads: boolean;
-  delivered: number;
-  setbacks: Setback[];
-}
-
-function merge(a: PageResult, b: PageResult): PageResult {
-  return {
-    leads: a.leads && b.leads,
-    delivered: a.delivered + b.delivered,
-    setbacks: [...a.setbacks, ...b.setbacks],
-  };
+function merge(a: Page, b: Page): Page {
+  return { leads: a.leads && b.leads, delivered: a.delivered + b.delivered };
 }
 
 const LOCKED = 'an inbox of it is locked by another transaction';

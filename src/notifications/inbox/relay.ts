@@ -8,6 +8,7 @@ import { LeaderWatch } from './leader-watch.js';
 import { findLockedInboxes } from './locked-inboxes.js';
 import { type LineRow, OutboxLine, type Parked, type Setback } from './outbox-line.js';
 import { MAX_ATTEMPTS } from './outbox-line.statement.js';
+import { isUnanswered } from './postgres-error.js';
 import { RelayDelivery } from './relay-delivery.js';
 
 /** Finds what no commit of ours announced: rows of a crashed instance, of other programs, and those that have become due. */
@@ -45,6 +46,7 @@ export class Relay {
   private readonly loop: Periodic;
   private readonly unknown = new Set<string>();
   private nextDue = 0;
+  private unwritten: Setback[] = [];
   /** Nothing of the last page could be delivered. */
   private wasRefused = false;
   private closed = false;
@@ -82,8 +84,19 @@ export class Relay {
     await new Promise((resolve) => setImmediate(resolve));
   }
 
-  /** Delivers until nothing is ready. @returns when to try again, if that is not at the next poll. */
-  private async run(): Promise<number | undefined> {
+  /** Delivers until nothing is ready. @returns when to try again, in milliseconds. */
+  private async run(): Promise<number> {
+    try {
+      return await this.deliverLine();
+    } catch (error) {
+      this.unwritten.push(...this.delivery.takeSetbacks());
+      this.events.onError(error);
+      return isUnanswered(error) ? this.delivery.cautionMs : POLL_MS;
+    }
+  }
+
+  private async deliverLine(): Promise<number> {
+    await this.setAside([]);
     if (!this.held.isEmpty) this.held.update(await findLockedInboxes(this.database, this.held.lockedInboxes));
     let isFlood = false;
     while (!this.closed) {
@@ -104,8 +117,9 @@ export class Relay {
   /** @returns false if another instance is relaying. */
   private async deliver(good: CheckedRow[], setbacks: Setback[]): Promise<boolean> {
     const page = await this.delivery.deliverPage(good, this.held, this.wasRefused);
-    this.wasRefused = good.length > 0 && page.delivered === 0 && page.setbacks.length > 0;
-    await this.setAside([...setbacks, ...page.setbacks]);
+    const refused = this.delivery.takeSetbacks();
+    this.wasRefused = good.length > 0 && page.delivered === 0 && refused.length > 0;
+    await this.setAside([...setbacks, ...refused]);
     return page.leads;
   }
 
@@ -114,18 +128,17 @@ export class Relay {
    * are passed over, so nothing overtakes.
    */
   private async passOver(first: LineRow[], setbacks: Setback[]): Promise<void> {
-    let writing = this.setAside(setbacks);
+    let bad = setbacks;
     let after = first.at(-1)?.pos;
     while (!this.closed && after !== undefined) {
-      const rows = (await this.line.read(this.held.positions, { long: true, after })) ?? [];
-      const checked = this.check(rows);
-      await writing;
+      const read = this.line.read(this.held.positions, { long: true, after });
+      const [rows] = await Promise.all([read, this.setAside(bad)]);
+      const checked = this.check(rows ?? []);
       // What is good is delivered in its turn, from the start of the line.
-      if (rows.length === 0 || checked.good.length > 0) return;
-      writing = this.setAside(checked.setbacks);
+      if (!rows || rows.length === 0 || checked.good.length > 0) return;
+      bad = checked.setbacks;
       after = rows.at(-1)?.pos;
     }
-    await writing;
   }
 
   /** Tries what was set aside and is due, a little at a time. @returns whether there is more. */
@@ -136,13 +149,16 @@ export class Relay {
     if (rows.length === 0) return false;
     const { good, setbacks } = this.check(rows);
     const due = await this.delivery.deliverDue(good, this.held);
-    await this.setAside([...setbacks, ...due.setbacks]);
+    await this.setAside([...setbacks, ...this.delivery.takeSetbacks()]);
     return more && due.leads;
   }
 
+  /** Kept until it is written: what broke a connection may have left the next statement a broken one. */
   private async setAside(setbacks: Setback[]): Promise<void> {
-    if (setbacks.length === 0) return;
-    const parked = await this.line.setAside(setbacks);
+    this.unwritten.push(...setbacks);
+    if (this.unwritten.length === 0) return;
+    const parked = await this.line.setAside(this.unwritten);
+    this.unwritten = [];
     if (parked.length > 0) this.events.onParked(parked);
   }
 

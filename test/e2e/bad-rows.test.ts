@@ -1,0 +1,191 @@
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import { Logger } from '@nestjs/common';
+import pg from 'pg';
+import { lockName } from '../../src/notifications/inbox/database.js';
+import { OutboxMonitor } from '../../src/notifications/index.js';
+import { useCleanup } from '../support/cleanup.js';
+import { type CrmApp, createMigratedDatabase, startCrmApp } from '../support/crm-app.js';
+import type { TestDatabase } from '../support/database.js';
+import { eventually } from '../support/eventually.js';
+
+const SLOW_MS = 120_000;
+const PATIENCE = { timeoutMs: SLOW_MS / 2 };
+const cleanup = useCleanup();
+
+/** Rows of the outbox that can't be delivered, and what stands behind them. */
+describe('Bad rows', () => {
+  let database: TestDatabase;
+  let crm: CrmApp;
+  let lines: string[];
+
+  beforeEach(async () => {
+    database = await createMigratedDatabase();
+    cleanup(() => database.drop());
+    crm = await startCrmApp(database);
+    cleanup(() => crm.close());
+    lines = [];
+    const log = (message: unknown) => void lines.push(String(message));
+    Logger.overrideLogger({ log: () => {}, error: log, warn: log });
+    cleanup(async () => Logger.overrideLogger(['error', 'fatal']));
+  });
+
+  const send = (title: string, recipients = ['somebody']) =>
+    database.query('INSERT INTO notifications.outbox (payload) VALUES ($1)', [
+      JSON.stringify({ recipients, type: 't', title }),
+    ]);
+  const flood = (title: string, count: number) =>
+    database.query(
+      `INSERT INTO notifications.outbox (payload)
+       SELECT jsonb_build_object('recipients', '["bad"]'::jsonb, 'type', 't', 'title', $1::text)
+       FROM generate_series(1, $2)`,
+      [title, count],
+    );
+  const titles = async (recipient: string) =>
+    (await crm.notifications.list(recipient, { limit: 100 })).items.map(({ title }) => title).reverse();
+  const arrives = (title: string) =>
+    eventually(async () => expect(await titles('somebody')).toContain(title), PATIENCE);
+  const states = () =>
+    database.query('SELECT attempts, count(*)::int FROM notifications.outbox GROUP BY attempts ORDER BY attempts');
+  /** A trigger on every message that is stored. */
+  const onMessage = (body: string) =>
+    database.query(`
+      CREATE SEQUENCE tries;
+      CREATE FUNCTION on_message() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN ${body} RETURN NEW; END $$;
+      CREATE TRIGGER on_message BEFORE INSERT ON notifications.message FOR EACH ROW EXECUTE FUNCTION on_message()`);
+
+  test(
+    'that break the limits are parked, however many, in a few log lines',
+    async () => {
+      await flood('', 30_000);
+      await send('behind');
+      await arrives('behind');
+      await eventually(async () => expect(await states()).toEqual([{ attempts: 5, count: 30_000 }]), PATIENCE);
+      expect(lines.filter((line) => line.includes('is parked: title must not be empty'))).toHaveLength(10);
+      expect(lines.length).toBeLessThan(15);
+    },
+    SLOW_MS,
+  );
+
+  test(
+    'that Postgres refuses are tried again, parked, and let pass what is good, at once or soon',
+    async () => {
+      await onMessage(`IF NEW.title = 'refused' THEN RAISE EXCEPTION 'refused by a trigger'; END IF;`);
+      await flood('refused', 1_000);
+      await send('behind');
+      await arrives('behind');
+      await eventually(async () => expect(await states()).toEqual([{ attempts: 5, count: 1_000 }]), PATIENCE);
+    },
+    SLOW_MS,
+  );
+
+  test(
+    'that are good among refused ones all arrive, in their order',
+    async () => {
+      await onMessage(`IF NEW.title = 'refused' THEN RAISE EXCEPTION 'refused by a trigger'; END IF;`);
+      const good = Array.from({ length: 40 }, (_, i) => `good ${String(i).padStart(2, '0')}`);
+      const rows = good.flatMap((title, i) => (i % 13 === 5 ? ['refused', title] : [title]));
+      await database.query(
+        `INSERT INTO notifications.outbox (payload)
+         SELECT jsonb_build_object('recipients', '["somebody"]'::jsonb, 'type', 't', 'title', title)
+         FROM unnest($1::text[]) title`,
+        [rows],
+      );
+      await eventually(async () => expect(await titles('somebody')).toEqual(good), PATIENCE);
+    },
+    SLOW_MS,
+  );
+
+  test(
+    'that are refused for a second arrive',
+    async () => {
+      await database.query(`CREATE TABLE trouble_until AS SELECT clock_timestamp() + interval '1.2 seconds' AS at`);
+      await onMessage(
+        `IF clock_timestamp() < (SELECT at FROM public.trouble_until) THEN RAISE EXCEPTION 'not now'; END IF;`,
+      );
+      await send('later');
+      await arrives('later');
+      expect(await crm.parked.list()).toEqual([]);
+    },
+    SLOW_MS,
+  );
+
+  test.each([
+    ['breaks the connection', 'pg_terminate_backend'],
+    ['is cancelled, as by a time-out', 'pg_cancel_backend'],
+  ])(
+    'whose delivery always %s do not hold up what is behind them',
+    async (_, kill) => {
+      await onMessage(`IF NEW.title = 'bomb' THEN PERFORM ${kill}(pg_backend_pid()), pg_sleep(5); END IF;`);
+      await send('bomb');
+      await send('behind');
+      await arrives('behind');
+      expect((await states())[0]).toMatchObject({ count: 1 });
+      await eventually(async () => expect(await crm.parked.list()).toHaveLength(1), PATIENCE);
+      expect(lines.some((line) => line.includes('is parked'))).toBe(true);
+    },
+    SLOW_MS,
+  );
+
+  test(
+    'that are large and always end without an answer do not, either',
+    async () => {
+      await database.query(`
+        CREATE FUNCTION bomb() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+          IF NEW.recipient_id = 'recipient 6000' THEN PERFORM pg_cancel_backend(pg_backend_pid()), pg_sleep(5); END IF;
+          RETURN NEW;
+        END $$;
+        CREATE TRIGGER bomb BEFORE INSERT ON notifications.inbox_item FOR EACH ROW EXECUTE FUNCTION bomb()`);
+      await send(
+        'large',
+        Array.from({ length: 12_000 }, (_, i) => `recipient ${i}`),
+      );
+      await send('behind');
+      await arrives('behind');
+      // What could be delivered is, and the rest goes on from there once it can.
+      const [row] = await database.query('SELECT progress FROM notifications.outbox');
+      expect(row?.progress).toBeGreaterThanOrEqual(5_000);
+      await database.query('DROP TRIGGER bomb ON notifications.inbox_item');
+      await database.query('UPDATE notifications.outbox SET attempts = 0, retry_at = NULL');
+      await eventually(
+        async () => expect(await database.query('SELECT FROM notifications.outbox')).toEqual([]),
+        PATIENCE,
+      );
+      const [inboxes] = await database.query(
+        `SELECT count(*)::int, max(unread)::int AS most FROM notifications.inbox WHERE recipient_id LIKE 'recipient%'`,
+      );
+      expect(inboxes).toEqual({ count: 12_000, most: 1 });
+    },
+    SLOW_MS,
+  );
+
+  test(
+    'that nobody delivers, because another program holds the lock of the relay, are reported',
+    async () => {
+      const monitor = crm.app.get(OutboxMonitor);
+      expect(await monitor.read()).toEqual({
+        ...{ ready: 0, oldestReadyMs: 0, setAside: 0, scheduled: 0, parked: 0, blockedMs: 0 },
+      });
+      const holder = new pg.Client({ connectionString: database.url, application_name: 'some other program' });
+      cleanup(() => holder.end());
+      await holder.connect();
+      const key = `hashtextextended(current_database() || '${lockName('notifications', 'relay')}', 0)`;
+      await holder.query(`SELECT pg_advisory_lock(${key})`);
+      await send('waits');
+      await eventually(async () => {
+        const figures = await monitor.read();
+        expect(figures).toMatchObject({ ready: 1 });
+        expect(figures.blockedMs).toBeGreaterThanOrEqual(10_000);
+        expect(figures.oldestReadyMs).toBeGreaterThanOrEqual(10_000);
+      }, PATIENCE);
+      await eventually(() => {
+        expect(lines.filter((line) => line.includes('nobody delivers them'))).toEqual([
+          expect.stringContaining(`application 'some other program'`),
+        ]);
+      });
+      await holder.query(`SELECT pg_advisory_unlock(${key})`);
+      await arrives('waits');
+      expect((await monitor.read()).blockedMs).toBe(0);
+    },
+    SLOW_MS,
+  );
+});
