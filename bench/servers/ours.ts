@@ -4,12 +4,7 @@ import { Logger, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
-import {
-  inProcessBroker,
-  NotificationService,
-  NotificationsModule,
-  postgresBroker,
-} from '../../src/notifications/index.js';
+import { importLibrary, THIS_CHECKOUT } from '../support/library.js';
 import { CREATE_INBOXES, recipientOf, TOKEN_SECRET } from '../support/stream-paths.js';
 import { control } from './control.js';
 
@@ -17,6 +12,8 @@ import { control } from './control.js';
 const { values } = parseArgs({
   options: {
     postgres: { type: 'string', default: '' },
+    /** The public entry: this checkout's, or that of a commit before. */
+    library: { type: 'string', default: THIS_CHECKOUT },
     /** `signal` is live only, as all that the peers send; `notify` stores. */
     send: { type: 'string', default: 'signal' },
     broker: { type: 'string', default: 'in-process' },
@@ -24,6 +21,9 @@ const { values } = parseArgs({
     direct: { type: 'boolean', default: false },
   },
 });
+const { inProcessBroker, NotificationService, NotificationsModule, postgresBroker } = await importLibrary(
+  values.library,
+);
 const HOUR_MS = 3_600_000;
 const RECIPIENT_HEADER = 'x-recipient';
 
