@@ -19,12 +19,15 @@ const { values } = parseArgs({
     broker: { type: 'string', default: 'in-process' },
     writer: { type: 'string', default: 'socket' },
     direct: { type: 'boolean', default: false },
+    /** Pings, sweeps and the broker's probes, which come by themselves, are put off for hours. */
+    calm: { type: 'boolean', default: false },
   },
 });
 const { inProcessBroker, NotificationService, NotificationsModule, postgresBroker } = await importLibrary(
   values.library,
 );
 const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 const RECIPIENT_HEADER = 'x-recipient';
 
 @Module({
@@ -38,7 +41,10 @@ const RECIPIENT_HEADER = 'x-recipient';
       streamToken: { secret: TOKEN_SECRET },
       streamWriter: values.writer as 'socket' | 'nest',
       directStreamPath: values.direct ? '/notifications/stream' : null,
-      broker: values.broker === 'postgres' ? postgresBroker() : inProcessBroker(),
+      broker:
+        values.broker === 'postgres' ? postgresBroker(values.calm ? { heartbeatMs: HOUR_MS } : {}) : inProcessBroker(),
+      // The first ping of a stream comes at any time within a heartbeat.
+      ...(values.calm ? { heartbeatMs: DAY_MS, sweepMs: DAY_MS } : {}),
     }),
   ],
 })
