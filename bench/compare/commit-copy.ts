@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 
@@ -24,13 +24,14 @@ export interface CommitCopy {
  * they are loaded, with this checkout's node_modules.
  *
  * @param ref a commit, branch or tag.
+ * @param directory where copies are kept; below one that has the node_modules, if it is to run.
  * @throws if there is no such commit.
  */
-export async function copyCommit(ref: string): Promise<CommitCopy> {
-  const commit = await git('rev-parse', '--verify', '--quiet', '--end-of-options', `${ref}^{commit}`).catch(() => {
+export async function copyCommit(ref: string, directory = COPIES): Promise<CommitCopy> {
+  const commit = await git('rev-parse', '--verify', '--quiet', `${ref}^{commit}`).catch(() => {
     throw new Error(`There is no commit ${ref} here`);
   });
-  const copy = join(COPIES, commit);
+  const copy = join(directory, commit);
   if (!existsSync(copy)) await extract(commit, copy);
   return {
     description: await describe(commit),
@@ -50,7 +51,7 @@ async function describe(commit: string): Promise<string> {
 
 /** Whole or not at all: a run that is killed meanwhile leaves nothing that looks like a copy. */
 async function extract(commit: string, copy: string): Promise<void> {
-  await mkdir(COPIES, { recursive: true });
+  await mkdir(dirname(copy), { recursive: true });
   const draft = await mkdtemp(`${copy}-`);
   try {
     const archive = join(draft, 'src.tar');

@@ -42,7 +42,9 @@ class Connection {
       // The first message has no type.
       const head = this.isStarted ? TYPE_LENGTH : 0;
       if (data.length < head + LENGTH_LENGTH) break;
-      const end = head + data.readInt32BE(head);
+      const length = data.readInt32BE(head);
+      if (length < LENGTH_LENGTH) throw new Error(`A message to Postgres is ${length} bytes long`);
+      const end = head + length;
       if (data.length < end) break;
       if (this.isStarted)
         this.message(String.fromCharCode(data[0] as number), data.subarray(head + LENGTH_LENGTH, end));
