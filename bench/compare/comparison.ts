@@ -5,7 +5,7 @@ import { signedRankEstimate } from './signed-rank.js';
 /** Ours may cost so many times what it cost before. */
 export const MOST = 1.05;
 
-export type Verdict =
+type Verdict =
   /** The whole interval lies above {@link MOST}. */
   | 'slower'
   /** The whole interval lies at or below it. */
@@ -35,13 +35,14 @@ const before = (subject: string) => `${subject}, before`;
 export function besideBefore(scenario: Scenario, subjects: readonly string[], library: string): Scenario {
   const originals = new Map(subjects.map((subject) => [before(subject), subject]));
   const both = subjects.flatMap((subject) => [subject, before(subject)]);
-  const measure = (subject: string, setup: Setup) => {
+  // Called on the object that prepare() was called on, which has the scenario's state.
+  function measure(this: Scenario, subject: string, setup: Setup) {
     const original = originals.get(subject);
     return original === undefined
-      ? scenario.measure(subject, setup)
-      : scenario.measure(original, { ...setup, library });
-  };
-  // Made from the scenario, and not a copy: it may be an object with a state of its own.
+      ? scenario.measure.call(this, subject, setup)
+      : scenario.measure.call(this, original, { ...setup, library });
+  }
+  // Made from the scenario, and not a copy: it may be an object of a class.
   return Object.create(scenario, { subjects: { value: both }, measure: { value: measure } });
 }
 

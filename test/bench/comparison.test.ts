@@ -52,7 +52,7 @@ test('before and after take turns side by side, back and forth, each with its ow
   expect(turns).toEqual([...round, ...round.toReversed()]);
 });
 
-test('the scenario keeps its own state', async () => {
+test('the scenario keeps the state that it has prepared', async () => {
   class Counting {
     readonly name = 'counting';
     readonly title = 'Counting';
@@ -60,9 +60,15 @@ test('the scenario keeps its own state', async () => {
     readonly baseline = 'ours';
     readonly warmsUp = true;
     readonly charts = [];
-    private turns = 0;
+    private turns?: { count: number };
+    async prepare() {
+      this.turns = { count: 0 };
+      return async () => {};
+    }
     async measure() {
-      return { turns: ++this.turns };
+      const turns = this.turns as { count: number };
+      turns.count += 1;
+      return { turns: turns.count };
     }
   }
   const both = besideBefore(new Counting(), ['ours'], BEFORE);
