@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Sample, Scenario } from './support/scenario.js';
-import { NCHAN, PEERS, RAW, subjectNamed } from './support/subjects.js';
+import { NCHAN, OURS, PEERS, RAW, subjectNamed } from './support/subjects.js';
 import { withTurn } from './support/turn.js';
 
 const LEVELS = [1_000, 5_000, 10_000, 19_000];
 const MESSAGES = 5_000;
 const BROADCASTS = 10;
+/** Where that is none of the levels, at the greatest of them. */
 const BROADCASTS_AT = 10_000;
 
 /** What a connection costs in memory, and what a message costs, by how many are connected. */
@@ -14,6 +15,7 @@ export const connections: Scenario = {
   title: 'Memory of a connection, CPU of a targeted message and of a broadcast',
   // nginx would need more open files than it has connections.
   subjects: PEERS.filter((name) => name !== NCHAN),
+  ours: [OURS.signal, OURS.notify],
   baseline: RAW,
   warmsUp: true,
   charts: [
@@ -21,15 +23,18 @@ export const connections: Scenario = {
     { metric: 'CPU µs a message at 10000', title: 'CPU of a targeted message, 10,000 connected (µs)' },
     { metric: 'CPU µs a broadcast delivery', title: 'CPU of one delivery of a broadcast, 10,000 connected (µs)' },
   ],
-  measure: (name) =>
-    withTurn(name, async ({ server, load, usage }) => {
+  measure: (name, setup) =>
+    withTurn(name, setup, async ({ server, load, usage }) => {
+      const { connections: levels = LEVELS } = setup;
+      const greatest = levels.at(-1) as number;
+      const broadcastsAt = levels.includes(BROADCASTS_AT) ? BROADCASTS_AT : greatest;
       const sample: Sample = {};
-      const paths = await server.paths(LEVELS.at(-1) as number);
+      const paths = await server.paths(greatest);
       const { messages = MESSAGES } = subjectNamed(name);
       await sleep(500);
       const idle = server.rssKb;
       let connected = 0;
-      for (const level of LEVELS) {
+      for (const level of levels) {
         await load.connect(server, { paths: paths.slice(connected, level), first: connected, underWay: 100 });
         connected = level;
         // Whatever a server does once a connection is there.
@@ -40,7 +45,7 @@ export const connections: Scenario = {
           await load.expect(messages);
         });
         sample[`CPU µs a message at ${level}`] = (targeted.server * 1_000) / messages;
-        if (level !== BROADCASTS_AT) continue;
+        if (level !== broadcastsAt) continue;
         const broadcast = await usage(async () => {
           await server.send({ do: 'broadcast', messages: BROADCASTS, perSecond: 2 });
           await load.expect(BROADCASTS * level, 180_000);

@@ -1,45 +1,46 @@
 import type pg from 'pg';
 import { eventually } from '../test/support/eventually.js';
 import type { CrmTasks } from './support/crm-worker.js';
-import { DurableBench, settle } from './support/durable-bench.js';
+import { DurableBench } from './support/durable-bench.js';
 import { fillInboxes } from './support/inbox-fixture.js';
 import { InboxListener } from './support/inbox-listener.js';
 import { percentile } from './support/rounds.js';
-import type { Sample, Scenario } from './support/scenario.js';
+import type { Sample, Scenario, Setup } from './support/scenario.js';
 import type { Worker } from './support/worker.js';
 import type { YardstickTasks } from './support/yardstick-worker.js';
 
 const LOAD = { perSecond: 500, seconds: 4, recipients: 100 };
 const INSERT = 'one INSERT by pg';
-const SUBJECTS = { 'notify(), in-process': 'in-process', 'notify(), postgres': 'postgres' } as const;
+const BROKERS = ['in-process', 'postgres'] as const;
+const TABLES = ['notifications.message', 'notifications.inbox_item'];
+/** Subject → its broker. */
+const NOTIFY = new Map(BROKERS.map((broker) => [`notify(), ${broker}`, broker]));
 
 class DurableLatency implements Scenario {
   readonly name = 'durable-latency';
   readonly title = 'From notify() to the browser at 500 a second, against one INSERT committed';
-  readonly subjects = [INSERT, ...Object.keys(SUBJECTS)];
+  readonly ours = [...NOTIFY.keys()];
+  readonly subjects = [INSERT, ...this.ours];
   readonly baseline = INSERT;
   readonly charts = [{ metric: 'received p50 ms', title: 'Milliseconds until half of the notifications have come' }];
-  private client!: pg.Client;
+  private bench!: DurableBench;
   private yardstick!: Worker<YardstickTasks>;
-  private crms!: Record<string, Worker<CrmTasks>>;
 
   async prepare(): Promise<() => Promise<void>> {
     const bench = await DurableBench.start();
-    const postgresUrl = await bench.createDatabase('latency');
-    this.client = await bench.connect(postgresUrl);
-    this.yardstick = await bench.startYardstick(postgresUrl);
-    this.crms = {};
-    for (const [subject, broker] of Object.entries(SUBJECTS)) {
-      this.crms[subject] = await bench.startCrm({ postgresUrl, broker });
-    }
-    await fillInboxes(this.client, LOAD.recipients);
+    this.bench = bench;
+    this.yardstick = await bench.startYardstick(await bench.createDatabase('yardstick'));
     return () => bench.end();
   }
 
-  async measure(subject: string): Promise<Sample> {
-    await settle(this.client, ['yardstick', 'notifications.message', 'notifications.inbox_item']);
-    const crm = this.crms[subject];
-    if (crm) return await this.notify(crm);
+  async measure(subject: string, { library }: Setup): Promise<Sample> {
+    await this.bench.settle();
+    const broker = NOTIFY.get(subject);
+    if (broker) {
+      const fill = (client: pg.Client) => fillInboxes(client, LOAD.recipients);
+      const { crms } = await this.bench.crmDatabase('crm', { library, brokers: BROKERS, tables: TABLES, fill });
+      return await this.notify(crms.get(broker) as Worker<CrmTasks>);
+    }
     const committed = await this.yardstick.ask('insertAtRate', LOAD);
     // Whoever has committed has got it, as far as an INSERT goes: the same numbers stand for both.
     return sampleOf(committed, committed);

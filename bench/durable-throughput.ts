@@ -2,10 +2,10 @@ import type pg from 'pg';
 import type { Work } from './support/callers.js';
 import type { CrmTasks } from './support/crm-worker.js';
 import { dealNotification } from './support/deal-notification.js';
-import { DurableBench, settle } from './support/durable-bench.js';
+import { type CrmDatabase, DurableBench } from './support/durable-bench.js';
 import { fillInboxes } from './support/inbox-fixture.js';
 import { pgbench, pgbenchVersion } from './support/pgbench.js';
-import type { Sample, Scenario } from './support/scenario.js';
+import type { Sample, Scenario, Setup } from './support/scenario.js';
 import type { Worker } from './support/worker.js';
 import { yardstickRow } from './support/yardstick-table.js';
 import type { YardstickTasks } from './support/yardstick-worker.js';
@@ -13,7 +13,7 @@ import type { YardstickTasks } from './support/yardstick-worker.js';
 const SECONDS = 3;
 const RECIPIENTS = 10_000;
 const BROKERS = ['in-process', 'postgres'] as const;
-const TABLES = ['yardstick', 'notifications.message', 'notifications.inbox_item'];
+const TABLES = ['notifications.message', 'notifications.inbox_item'];
 
 const SAVE = 'TypeORM save(), 32 callers';
 /** Subject → clients. */
@@ -39,36 +39,33 @@ class DurableThroughput implements Scenario {
   readonly name = 'durable-throughput';
   readonly title = 'Notifications committed a second, against commits of one INSERT each';
   readonly subjects: readonly string[];
+  readonly ours = [...NOTIFY.keys()];
   readonly baseline: string;
   readonly charts = [{ metric: 'notifications/s', title: 'Notifications committed a second' }];
-  private client!: pg.Client;
-  private postgresUrl!: string;
+  private bench!: DurableBench;
+  private yardstickUrl!: string;
   private yardstick!: Worker<YardstickTasks>;
-  private crms!: Record<(typeof BROKERS)[number], Worker<CrmTasks>>;
 
   constructor() {
     const hasPgbench = pgbenchVersion() !== undefined;
     if (!hasPgbench) process.stderr.write(`${this.name}: pgbench is left out: there is none on the PATH\n`);
-    this.subjects = [...(hasPgbench ? PGBENCH.keys() : []), SAVE, ...NOTIFY.keys()];
+    this.subjects = [...(hasPgbench ? PGBENCH.keys() : []), SAVE, ...this.ours];
     this.baseline = this.subjects[0] as string;
   }
 
   async prepare(): Promise<() => Promise<void>> {
     const bench = await DurableBench.start();
-    this.postgresUrl = await bench.createDatabase('throughput');
-    this.client = await bench.connect(this.postgresUrl);
-    this.yardstick = await bench.startYardstick(this.postgresUrl);
-    const start = (broker: (typeof BROKERS)[number]) => bench.startCrm({ postgresUrl: this.postgresUrl, broker });
-    this.crms = { 'in-process': await start('in-process'), postgres: await start('postgres') };
-    await fillInboxes(this.client, RECIPIENTS);
+    this.bench = bench;
+    this.yardstickUrl = await bench.createDatabase('yardstick');
+    this.yardstick = await bench.startYardstick(this.yardstickUrl);
     return () => bench.end();
   }
 
-  async measure(subject: string): Promise<Sample> {
-    await settle(this.client, TABLES);
+  async measure(subject: string, { library }: Setup): Promise<Sample> {
+    await this.bench.settle();
     const clients = PGBENCH.get(subject);
     if (clients !== undefined) {
-      const url = this.postgresUrl;
+      const url = this.yardstickUrl;
       const perSecond = await pgbench(INSERT_SCRIPT, { url, clients, seconds: SECONDS });
       return { 'notifications/s': perSecond, 'deliveries/s': perSecond };
     }
@@ -78,15 +75,18 @@ class DurableThroughput implements Scenario {
       return sampleOf(work, 1);
     }
     const { broker, ...rest } = load;
-    const work = await this.crms[broker].ask('notify', { ...rest, seconds: SECONDS, recipients: RECIPIENTS });
-    await this.check(work.calls * load.each);
+    const fill = (client: pg.Client) => fillInboxes(client, RECIPIENTS);
+    const database = await this.bench.crmDatabase('crm', { library, brokers: BROKERS, tables: TABLES, fill });
+    const crm = database.crms.get(broker) as Worker<CrmTasks>;
+    const work = await crm.ask('notify', { ...rest, seconds: SECONDS, recipients: RECIPIENTS });
+    await check(database, work.calls * load.each);
     return sampleOf(work, load.each);
   }
+}
 
-  private async check(deliveries: number): Promise<void> {
-    const { rows } = await this.client.query('SELECT count(*)::int AS stored FROM notifications.inbox_item');
-    if (rows[0].stored !== deliveries) throw new Error(`${rows[0].stored} instead of ${deliveries} are in the inboxes`);
-  }
+async function check({ client }: CrmDatabase, deliveries: number): Promise<void> {
+  const { rows } = await client.query('SELECT count(*)::int AS stored FROM notifications.inbox_item');
+  if (rows[0].stored !== deliveries) throw new Error(`${rows[0].stored} instead of ${deliveries} are in the inboxes`);
 }
 
 function sampleOf({ calls, ms }: Work, each: number): Sample {

@@ -14,12 +14,14 @@ export const idle: Scenario = {
   name: 'idle',
   title: 'Ten thousand connections on which nothing happens',
   subjects: [RAW, OURS.signal, OURS.nest, GATEWAY],
+  ours: [OURS.signal, OURS.nest],
   baseline: RAW,
   warmsUp: true,
   charts: [{ metric: '% of a core', title: '10,000 connections on which nothing happens: % of a core' }],
-  measure: (name) =>
-    withTurn(name, async ({ server, load, usage }) => {
-      await load.connect(server, { paths: await server.paths(CLIENTS), underWay: 100 });
+  measure: (name, setup) =>
+    withTurn(name, setup, async ({ server, load, usage }) => {
+      const clients = setup.connections?.at(-1) ?? CLIENTS;
+      await load.connect(server, { paths: await server.paths(clients), underWay: 100 });
       await sleep(SETTLE_MS);
       // What connecting has left behind is no part of being idle, and V8 would collect it some time in between.
       await server.collectGarbage();

@@ -4,7 +4,7 @@ import { DurableBench } from './support/durable-bench.js';
 import { INBOX_CALLS } from './support/inbox-calls.js';
 import { fillInboxesWithItems, type InboxSize, unreadAgain } from './support/inbox-fixture.js';
 import { percentile } from './support/rounds.js';
-import type { Sample, Scenario } from './support/scenario.js';
+import type { Sample, Scenario, Setup } from './support/scenario.js';
 import type { Worker } from './support/worker.js';
 
 const ITEMS_EACH = 1_000;
@@ -12,6 +12,7 @@ const FEW = 100_000;
 /** Calls one after the other, whose times are taken; then as many a second as four callers get. */
 const LOAD = { times: 300, callers: 4, seconds: 0.5 };
 
+/** What the calls of one subject have in common. */
 interface Store {
   client: pg.Client;
   crm: Worker<CrmTasks>;
@@ -24,9 +25,11 @@ class Inboxes implements Scenario {
   readonly name = 'inboxes';
   readonly title: string;
   readonly subjects: readonly string[];
+  readonly ours = [nameOf(FEW)];
   readonly baseline = nameOf(FEW);
   readonly charts = [{ metric: 'first page p50 ms', title: 'Milliseconds that a first page takes' }];
   private readonly stores = new Map<string, Store>();
+  private bench!: DurableBench;
 
   constructor(private readonly items: number) {
     this.title = `Reading and marking among ${items.toLocaleString('en')} items`;
@@ -35,19 +38,15 @@ class Inboxes implements Scenario {
 
   async prepare(): Promise<() => Promise<void>> {
     const bench = await DurableBench.start();
-    for (const items of [FEW, this.items]) {
-      const postgresUrl = await bench.createDatabase(`items_${items}`);
-      const client = await bench.connect(postgresUrl);
-      const crm = await bench.startCrm({ postgresUrl, broker: 'in-process' });
-      const size = { inboxes: items / ITEMS_EACH, itemsEach: ITEMS_EACH };
-      await fillInboxesWithItems(client, size);
-      this.stores.set(nameOf(items), { client, crm, size, marked: 0 });
-    }
-    return () => bench.end();
+    this.bench = bench;
+    return async () => {
+      this.stores.clear();
+      await bench.end();
+    };
   }
 
-  async measure(subject: string): Promise<Sample> {
-    const store = this.stores.get(subject) as Store;
+  async measure(subject: string, { library }: Setup): Promise<Sample> {
+    const store = await this.storeOf(subject, library);
     await unreadAgain(store.client, store.size);
     const sample: Sample = {};
     for (const call of INBOX_CALLS) {
@@ -58,6 +57,20 @@ class Inboxes implements Scenario {
       sample[`${call}/s`] = (work.calls * 1_000) / work.ms;
     }
     return sample;
+  }
+
+  /** Filled in the first turn of a subject, which does not count. */
+  private async storeOf(subject: string, library: string): Promise<Store> {
+    const key = `${subject} ${library}`;
+    const existing = this.stores.get(key);
+    if (existing) return existing;
+    const inboxes = (subject === this.baseline ? FEW : this.items) / ITEMS_EACH;
+    const size: InboxSize = { inboxes, itemsEach: ITEMS_EACH };
+    const fill = (client: pg.Client) => fillInboxesWithItems(client, size);
+    const { client, crms } = await this.bench.crmDatabase(subject, { library, brokers: ['in-process'], fill });
+    const store = { client, crm: crms.get('in-process') as Worker<CrmTasks>, size, marked: 0 };
+    this.stores.set(key, store);
+    return store;
   }
 }
 

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { compareCommits, TRAFFIC } from './compare/compare-commits.js';
 import { connect } from './connect.js';
 import { connections } from './connections.js';
 import { durableLatency } from './durable-latency.js';
@@ -15,13 +16,15 @@ import { describeMachine, formatMachine, formatVersions, versionsOf } from './re
 import { type Results, writeResults } from './report/results.js';
 import { terminalTable } from './report/table.js';
 import { stuck } from './stuck.js';
+import { THIS_CHECKOUT } from './support/library.js';
 import { endBenchPostgres, postgresVersion } from './support/postgres.js';
 import { runRounds } from './support/rounds.js';
 import type { Scenario } from './support/scenario.js';
 import { LEFT_OUT, OPTIONAL_VERSIONS } from './support/subjects.js';
 
 // `npm run bench`: ours and its peers side by side. `-- --only connect,idle --rounds 1 --subjects 'ws;socket.io'` for a part
-// of it. What is less than all subjects or five rounds is only printed, unless `--save` says otherwise.
+// of it. What is less than all subjects or five rounds is only printed, unless `--save` says otherwise. `-- --before REF`
+// compares ours with ours at that commit, and ends with 1 if anything has become slower.
 const SCENARIOS: readonly Scenario[] = [
   connections,
   connect,
@@ -35,22 +38,39 @@ const SCENARIOS: readonly Scenario[] = [
   inboxes,
 ];
 const ENOUGH_ROUNDS = 5;
+/** What a comparison needs: 95 % takes six rounds at least, and 15 make an interval that tells 5 %. */
+const COMPARED_ROUNDS = { quick: 6, whole: 15 };
+const QUICK_CONNECTIONS = '1000';
 const DIRECTORY = fileURLToPath(new URL('./results/', import.meta.url));
 
 const { values } = parseArgs({
   options: {
     only: { type: 'string', default: '' },
     subjects: { type: 'string', default: '' },
-    rounds: { type: 'string', default: String(ENOUGH_ROUNDS) },
+    rounds: { type: 'string' },
+    connections: { type: 'string' },
+    before: { type: 'string' },
+    quick: { type: 'boolean', default: false },
     save: { type: 'boolean', default: false },
   },
 });
-const rounds = Number(values.rounds);
+const { before, quick } = values;
+const compared = quick ? COMPARED_ROUNDS.quick : COMPARED_ROUNDS.whole;
+const rounds = Number(values.rounds ?? (before === undefined ? ENOUGH_ROUNDS : compared));
+const connectionCounts = (values.connections ?? (quick ? QUICK_CONNECTIONS : undefined))
+  ?.split(',')
+  .map(Number)
+  .sort((a, b) => a - b);
 const only = values.only.split(',').filter(Boolean);
 const wanted = values.subjects.split(';').filter(Boolean);
-const unknown = only.find((name) => SCENARIOS.every((scenario) => scenario.name !== name));
-if (unknown)
-  throw new Error(`There is no scenario ${unknown}; there are ${SCENARIOS.map(({ name }) => name).join(', ')}`);
+const isWanted = (subject: string) => wanted.length === 0 || wanted.includes(subject);
+const names = [...SCENARIOS.map(({ name }) => name), ...(before === undefined ? [] : [TRAFFIC])];
+const unknown = only.find((name) => !names.includes(name));
+if (unknown) throw new Error(`There is no scenario ${unknown}; there are ${names.join(', ')}`);
+if (!(rounds >= 1)) throw new Error('--rounds is the number of rounds');
+if (!(connectionCounts ?? []).every((count) => Number.isInteger(count) && count > 0))
+  throw new Error('--connections is a list of numbers, such as 1000,10000');
+const scenarios = SCENARIOS.filter(({ name }) => only.length === 0 || only.includes(name));
 const log = (line: string) => process.stderr.write(`${line}\n`);
 
 const machine = describeMachine();
@@ -59,10 +79,14 @@ console.log(`${formatMachine(machine)}\n${formatVersions(versions)}`);
 for (const reason of LEFT_OUT.values()) console.log(reason);
 
 try {
-  for (const scenario of SCENARIOS) {
-    if (only.length > 0 && !only.includes(scenario.name)) continue;
-    const subjects = scenario.subjects.filter((name) => wanted.length === 0 || wanted.includes(name));
-    if (subjects.length > 0) await run(scenario, subjects);
+  if (before === undefined) {
+    for (const scenario of scenarios) {
+      const subjects = scenario.subjects.filter(isWanted);
+      if (subjects.length > 0) await run(scenario, subjects);
+    }
+  } else {
+    const options = { before, scenarios, isWanted, rounds, connections: connectionCounts, log };
+    if (!(await compareCommits(options))) process.exitCode = 1;
   }
 } finally {
   await endBenchPostgres();
@@ -71,9 +95,10 @@ try {
 async function run(scenario: Scenario, subjects: string[]): Promise<void> {
   // As it is, and not a copy: a scenario may be an object with a state of its own.
   const part: Scenario = Object.create(scenario, { subjects: { value: subjects } });
-  const summaries = await runRounds(part, { rounds, log });
+  const setup = { library: THIS_CHECKOUT, connections: connectionCounts };
+  const summaries = await runRounds(part, { rounds, setup, log });
   console.log(`\n${scenario.title}; medians of ${rounds} rounds\n${terminalTable(summaries)}`);
-  if (!values.save && (wanted.length > 0 || rounds < ENOUGH_ROUNDS)) return;
+  if (!values.save && (wanted.length > 0 || rounds < ENOUGH_ROUNDS || connectionCounts)) return;
   const { name, title, baseline, charts } = scenario;
   const measuredAt = new Date().toISOString();
   const results: Results = {

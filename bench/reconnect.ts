@@ -8,28 +8,31 @@ const CLIENTS = 10_000;
 const UNDER_WAY = 500;
 const MISSED_EACH = 2;
 const PLAIN = 'ours, plain connect';
+const WITH_CURSOR = 'ours, with a cursor';
 
 /** All clients come back at once after a deploy, each with a cursor, and get what they have missed. */
 export const reconnect: Scenario = {
   name: 'reconnect',
   title: 'Ten thousand clients return at once with Last-Event-ID, two notifications behind',
-  subjects: [PLAIN, 'ours, with a cursor'],
+  subjects: [PLAIN, WITH_CURSOR],
+  ours: [PLAIN, WITH_CURSOR],
   baseline: PLAIN,
   warmsUp: true,
   charts: [{ metric: 'ms until all are live', title: '10,000 clients at once, until all are live (ms)' }],
-  measure: (name) =>
-    withTurn(OURS.notify, async ({ server, load, usage, postgresUrl }) => {
-      const withCursor = name !== PLAIN;
-      const paths = await server.paths(CLIENTS);
+  measure: (name, setup) =>
+    withTurn(OURS.notify, setup, async ({ server, load, usage, postgresUrl }) => {
+      const withCursor = name === WITH_CURSOR;
+      const clients = setup.connections?.at(-1) ?? CLIENTS;
+      const missed = clients * MISSED_EACH;
+      const paths = await server.paths(clients);
       await load.connect(server, { paths, underWay: UNDER_WAY });
-      await server.send({ do: 'targeted', messages: CLIENTS, perSecond: 3_000, recipients: CLIENTS });
-      await load.expect(CLIENTS);
+      await server.send({ do: 'targeted', messages: clients, perSecond: 3_000, recipients: clients });
+      await load.expect(clients);
       const lastEventIds = withCursor ? await load.lastEventIds() : undefined;
       await load.disconnect();
       await until(async () => (await server.connections()) === 0);
       if (withCursor) {
-        const missed = CLIENTS * MISSED_EACH;
-        await server.send({ do: 'targeted', messages: missed, perSecond: 3_000, recipients: CLIENTS });
+        await server.send({ do: 'targeted', messages: missed, perSecond: 3_000, recipients: clients });
       }
       // What the instance still has to tell of those that have left, every few seconds.
       await sleep(5_000);
@@ -38,7 +41,7 @@ export const reconnect: Scenario = {
       const used = await usage(async () => {
         const began = performance.now();
         await load.connect(server, { paths, underWay: UNDER_WAY, lastEventIds });
-        if (withCursor) await load.expect(CLIENTS * MISSED_EACH);
+        if (withCursor) await load.expect(missed);
         ms = performance.now() - began;
       });
       // Postgres counts what a connection has done once that has been idle for a second.
@@ -46,10 +49,10 @@ export const reconnect: Scenario = {
       const queries = (await countTransactions(postgresUrl)) - before;
       return {
         'ms until all are live': ms,
-        'queries a client': queries / CLIENTS,
-        'CPU µs a connect': (used.server * 1_000) / CLIENTS,
-        'CPU µs a connect, load client': (used.load * 1_000) / CLIENTS,
-        'CPU µs a connect, Postgres': (used.postgres * 1_000) / CLIENTS,
+        'queries a client': queries / clients,
+        'CPU µs a connect': (used.server * 1_000) / clients,
+        'CPU µs a connect, load client': (used.load * 1_000) / clients,
+        'CPU µs a connect, Postgres': (used.postgres * 1_000) / clients,
       };
     }),
 };

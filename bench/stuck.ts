@@ -17,11 +17,12 @@ export const stuck: Scenario = {
   title: '100 readers that stop reading, 1 GB for them, and 100 healthy readers beside them',
   // Those that lose nothing: Nest's @Sse() and the Go server hang up on a reader that is too slow, nchan forgets.
   subjects: [RAW, OURS.notify, 'ws', GATEWAY],
+  ours: [OURS.notify],
   baseline: RAW,
   warmsUp: true,
   charts: [{ metric: 'RSS + MB', title: '100 readers that stop reading, 1 GB for them: memory that it takes (MB)' }],
-  measure: (name) =>
-    withTurn(name, async ({ server, load }) => {
+  measure: (name, setup) =>
+    withTurn(name, setup, async ({ server, load }) => {
       const paths = await server.paths(STUCK + HEALTHY);
       await load.connect(server, { paths, underWay: 50 });
       const offer = { messages: MESSAGES, perSecond: PER_SECOND, recipients: STUCK, padding: PADDING };

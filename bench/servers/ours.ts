@@ -4,12 +4,7 @@ import { Logger, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
-import {
-  inProcessBroker,
-  NotificationService,
-  NotificationsModule,
-  postgresBroker,
-} from '../../src/notifications/index.js';
+import { importLibrary, THIS_CHECKOUT } from '../support/library.js';
 import { CREATE_INBOXES, recipientOf, TOKEN_SECRET } from '../support/stream-paths.js';
 import { control } from './control.js';
 
@@ -17,14 +12,22 @@ import { control } from './control.js';
 const { values } = parseArgs({
   options: {
     postgres: { type: 'string', default: '' },
+    /** The public entry: this checkout's, or that of a commit before. */
+    library: { type: 'string', default: THIS_CHECKOUT },
     /** `signal` is live only, as all that the peers send; `notify` stores. */
     send: { type: 'string', default: 'signal' },
     broker: { type: 'string', default: 'in-process' },
     writer: { type: 'string', default: 'socket' },
     direct: { type: 'boolean', default: false },
+    /** Pings, sweeps and the broker's probes, which come by themselves, are put off for hours. */
+    calm: { type: 'boolean', default: false },
   },
 });
+const { inProcessBroker, NotificationService, NotificationsModule, postgresBroker } = await importLibrary(
+  values.library,
+);
 const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 const RECIPIENT_HEADER = 'x-recipient';
 
 @Module({
@@ -38,7 +41,10 @@ const RECIPIENT_HEADER = 'x-recipient';
       streamToken: { secret: TOKEN_SECRET },
       streamWriter: values.writer as 'socket' | 'nest',
       directStreamPath: values.direct ? '/notifications/stream' : null,
-      broker: values.broker === 'postgres' ? postgresBroker() : inProcessBroker(),
+      broker:
+        values.broker === 'postgres' ? postgresBroker(values.calm ? { heartbeatMs: HOUR_MS } : {}) : inProcessBroker(),
+      // The first ping of a stream comes at any time within a heartbeat.
+      ...(values.calm ? { heartbeatMs: DAY_MS, sweepMs: DAY_MS } : {}),
     }),
   ],
 })

@@ -2,25 +2,25 @@ import type { AddressInfo } from 'node:net';
 import { Logger, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import {
-  inProcessBroker,
-  NotificationService,
-  NotificationsModule,
-  postgresBroker,
-} from '../../src/notifications/index.js';
 import { callAgainAndAgain, callAtRate } from './callers.js';
 import { dealNotification } from './deal-notification.js';
 import { type InboxCall, inboxCall } from './inbox-calls.js';
 import { monotonicMs, RECIPIENT_HEADER } from './instance-protocol.js';
+import { importLibrary } from './library.js';
 import { serve, workerOptions } from './worker.js';
 
 export interface CrmOptions {
   postgresUrl: string;
   broker: 'in-process' | 'postgres';
+  /** The URL of the public entry: this checkout's, or that of a commit before. */
+  library: string;
 }
 
 // A CRM with our notifications, through the public module.
 const options = workerOptions<CrmOptions>();
+const { inProcessBroker, NotificationService, NotificationsModule, postgresBroker } = await importLibrary(
+  options.library,
+);
 
 @Module({
   imports: [

@@ -38,8 +38,10 @@ function statOf(name: string): { pid: number; parent: number; ms: number }[] {
       .slice(text.lastIndexOf(')') + 2)
       .split(' ')
       .map(Number);
-    const [utime, stime, cutime, cstime] = fields.slice(11, 15) as [number, number, number, number];
-    return [{ pid: Number(name), parent: fields[1] as number, ms: (utime + stime + cutime + cstime) * TICK_MS }];
+    // Of those that have ended; of the others the scheduler knows more than these steps of 10 ms.
+    const [cutime, cstime] = fields.slice(13, 15) as [number, number];
+    const pid = Number(name);
+    return [{ pid, parent: fields[1] as number, ms: cpuOf(pid) + (cutime + cstime) * TICK_MS }];
   } catch {
     // It has ended meanwhile.
     return [];

@@ -1,4 +1,5 @@
-import type { Sample, Scenario } from './scenario.js';
+import { THIS_CHECKOUT } from './library.js';
+import type { Sample, Scenario, Setup } from './scenario.js';
 
 /** The middle, the least and the most of all rounds, and how the middle compares with the baseline's. */
 export interface Summary {
@@ -13,21 +14,29 @@ export interface Summary {
 /** Subject → metric → its summary. */
 export type Summaries = Record<string, Record<string, Summary>>;
 
+export interface Run {
+  rounds: number;
+  /** @default this checkout's library, and the scenario's own figures */
+  setup?: Setup;
+  log(line: string): void;
+}
+
 /**
- * A turn for each subject that is thrown away, unless turns warm up by themselves; then `rounds` of them, interleaved (A B C A B C): a machine that is busy for
- * a while is so for all of them.
+ * A turn for each subject that is thrown away, unless turns warm up by themselves; then `rounds` of them, interleaved and
+ * back and forth (A B C, C B A): a machine that is busy for a while is so for all of them, and one that becomes slower
+ * favours nobody.
  */
 export async function runRounds(
   scenario: Scenario,
-  { rounds, log }: { rounds: number; log(line: string): void },
+  { rounds, setup = { library: THIS_CHECKOUT }, log }: Run,
 ): Promise<Summaries> {
   const samples = new Map<string, Sample[]>(scenario.subjects.map((subject) => [subject, []]));
   const end = await scenario.prepare?.();
   try {
     for (let round = scenario.warmsUp ? 1 : 0; round <= rounds; round++) {
-      for (const subject of scenario.subjects) {
+      for (const subject of round % 2 === 0 && round > 0 ? scenario.subjects.toReversed() : scenario.subjects) {
         log(`${scenario.name}: ${round === 0 ? 'warm-up' : `round ${round} of ${rounds}`}: ${subject}`);
-        const sample = await scenario.measure(subject);
+        const sample = await scenario.measure(subject, setup);
         log(`  ${JSON.stringify(sample)}`);
         if (round > 0) samples.get(subject)?.push(sample);
       }

@@ -12,8 +12,8 @@ export interface Subject {
   messages?: number;
   /** How long after a message nobody may connect, lest the message comes to him too. @default 0 */
   settleMs?: number;
-  /** It is given an empty database: `--postgres URL`. */
-  needsPostgres?: boolean;
+  /** It runs this library: it is given an empty database and the library's entry, `--postgres URL --library URL`. */
+  isOurs?: boolean;
 }
 
 /** A server under measurement, in a process of its own. */
@@ -24,10 +24,11 @@ export class ServerProcess {
     readonly listening: Listening,
   ) {}
 
-  static async start(subject: Subject, postgresUrl: string): Promise<ServerProcess> {
+  /** @param ours what a subject of ours needs. */
+  static async start(subject: Subject, ours?: { postgresUrl: string; library: string }): Promise<ServerProcess> {
     const { file, args = [] } = subject;
     const url = new URL(`../servers/${file}`, import.meta.url);
-    const all = [...args, ...(postgresUrl === '' ? [] : ['--postgres', postgresUrl])];
+    const all = [...args, ...(ours ? ['--postgres', ours.postgresUrl, '--library', ours.library] : [])];
     const child = Child.start<Request, Answer>(url, all, { NODE_ENV: 'production' });
     return new ServerProcess(subject, child, await child.next<Listening>());
   }
@@ -35,7 +36,7 @@ export class ServerProcess {
   /** Where recipients connect, with whatever they need to be let in. */
   async paths(recipients: number): Promise<string[]> {
     const { path = '/stream?user=' } = this.listening;
-    if (this.subject.needsPostgres) return await streamPaths(recipients);
+    if (this.subject.isOurs) return await streamPaths(recipients);
     return Array.from({ length: recipients }, (_, user) => `${path}${user}`);
   }
 

@@ -20,10 +20,10 @@ export const NCHAN = 'nchan (nginx)';
 
 const SUBJECTS: readonly Subject[] = [
   { name: RAW, file: 'raw-http.ts' },
-  { name: OURS.signal, file: 'ours.ts', args: ['--send', 'signal'], needsPostgres: true },
-  { name: OURS.notify, file: 'ours.ts', args: ['--send', 'notify'], needsPostgres: true },
-  { name: OURS.direct, file: 'ours.ts', args: ['--send', 'signal', '--direct'], needsPostgres: true },
-  { name: OURS.nest, file: 'ours.ts', args: ['--send', 'signal', '--writer', 'nest'], needsPostgres: true },
+  { name: OURS.signal, file: 'ours.ts', args: ['--send', 'signal'], isOurs: true },
+  { name: OURS.notify, file: 'ours.ts', args: ['--send', 'notify'], isOurs: true },
+  { name: OURS.direct, file: 'ours.ts', args: ['--send', 'signal', '--direct'], isOurs: true },
+  { name: OURS.nest, file: 'ours.ts', args: ['--send', 'signal', '--writer', 'nest'], isOurs: true },
   // Beyond one core from 5,000 on: as many as the others get would take minutes.
   { name: 'Nest @Sse, Subject + filter', file: 'nest-sse-tutorial.ts', messages: 500 },
   { name: 'Nest @Sse, map', file: 'nest-sse-map.ts' },

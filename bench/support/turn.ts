@@ -3,6 +3,7 @@ import { withDatabase } from './bench-database.js';
 import { LoadProcess } from './load-process.js';
 import { benchPostgres } from './postgres.js';
 import { cpuOfTree } from './process-usage.js';
+import type { Setup } from './scenario.js';
 import { ServerProcess } from './server-process.js';
 import { subjectNamed } from './subjects.js';
 
@@ -27,11 +28,11 @@ interface Usage {
 const WARM_UP_CLIENTS = 500;
 
 /** Starts a server and its load client, warms both up, and ends them in any case. @param name of the subject. */
-export async function withTurn<T>(name: string, use: (turn: Turn) => Promise<T>): Promise<T> {
+export async function withTurn<T>(name: string, { library }: Setup, use: (turn: Turn) => Promise<T>): Promise<T> {
   const subject = subjectNamed(name);
   const postgres = await benchPostgres();
   const run = async (postgresUrl = '') => {
-    const server = await ServerProcess.start(subject, postgresUrl);
+    const server = await ServerProcess.start(subject, subject.isOurs ? { postgresUrl, library } : undefined);
     const load = new LoadProcess();
     const usage = (work: () => Promise<unknown>) => measureUsage(server, load, postgres.pid as number, work);
     try {
@@ -41,7 +42,7 @@ export async function withTurn<T>(name: string, use: (turn: Turn) => Promise<T>)
       await Promise.all([server.end(), load.end()]);
     }
   };
-  return subject.needsPostgres ? await withDatabase(postgres.url, run) : await run();
+  return subject.isOurs ? await withDatabase(postgres.url, run) : await run();
 }
 
 async function measureUsage(

@@ -45,7 +45,7 @@ test('there is no ratio to what the baseline does not have', () => {
   expect(summarise(samples, 'raw').ours).toMatchObject({ lost: { ratio: null }, queries: { ratio: null, median: 5 } });
 });
 
-test('the subjects take turns, and the first turn of each does not count', async () => {
+test('the subjects take turns, back and forth, and the first turn of each does not count', async () => {
   const turns: string[] = [];
   let ended = false;
   const summaries = await runRounds(
@@ -62,9 +62,9 @@ test('the subjects take turns, and the first turn of each does not count', async
     },
     { rounds: 2, log: () => {} },
   );
-  expect(turns.join('')).toBe('ababab');
-  expect(summaries.a?.turn?.values).toEqual([3, 5]);
-  expect(summaries.b?.turn?.values).toEqual([4, 6]);
+  expect(turns.join('')).toBe('ababba');
+  expect(summaries.a?.turn?.values).toEqual([3, 6]);
+  expect(summaries.b?.turn?.values).toEqual([4, 5]);
   expect(ended).toBe(true);
 });
 

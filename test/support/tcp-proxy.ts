@@ -20,8 +20,14 @@ export interface TcpProxy {
   close(): Promise<void>;
 }
 
-/** @param to the port of a server on 127.0.0.1; it need not be up yet. */
-export async function startTcpProxy(to: number): Promise<TcpProxy> {
+/**
+ * @param to the port of a server on 127.0.0.1; it need not be up yet.
+ * @param onRequest sees what clients send; connections are numbered from 1.
+ */
+export async function startTcpProxy(
+  to: number,
+  onRequest?: (connection: number, chunk: Buffer) => void,
+): Promise<TcpProxy> {
   const pairs = new Set<{ client: Socket; upstream?: Socket; silent: boolean }>();
   let silent = false;
   let accepted = 0;
@@ -29,6 +35,7 @@ export async function startTcpProxy(to: number): Promise<TcpProxy> {
     const pair: { client: Socket; upstream?: Socket; silent: boolean } = { client, silent };
     pairs.add(pair);
     accepted += 1;
+    const connection = accepted;
     client.on('error', () => {});
     client.on('close', () => {
       pairs.delete(pair);
@@ -40,7 +47,10 @@ export async function startTcpProxy(to: number): Promise<TcpProxy> {
     pair.upstream = upstream;
     upstream.on('error', () => {});
     upstream.on('close', () => pair.silent || client.destroy());
-    client.on('data', (chunk) => pair.silent || upstream.write(chunk));
+    client.on('data', (chunk) => {
+      onRequest?.(connection, chunk);
+      if (!pair.silent) upstream.write(chunk);
+    });
     upstream.on('data', (chunk) => pair.silent || client.write(chunk));
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
