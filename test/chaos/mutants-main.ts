@@ -12,6 +12,8 @@ const SHORT: Settings = {
   ...DEFAULTS,
   seed: 20_260_101,
   seconds: 12,
+  // Whatever else happens makes what collides rarer; a mutant names the neighbours that it needs.
+  ...{ instancesBefore: 0, neighbours: [] },
   recipients: 30,
   connections: 120,
   writesPerSecond: 45,

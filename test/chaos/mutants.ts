@@ -245,4 +245,19 @@ export const MUTANTS: Mutant[] = [
     ],
     settings: { faults: [] },
   },
+  {
+    name: 'a hiccup is logged as an error',
+    patches: [{ file: 'incidents.ts', find: 'this.logger.warn(', replace: 'this.logger.error(' }],
+    settings: { faults: ['backends', 'postgres'] },
+  },
+  {
+    name: 'connections() counts those that have left',
+    patches: [{ file: HUB, find: 'this.connectionCount -= 1;', replace: '' }],
+    settings: { faults: [] },
+  },
+  {
+    name: 'places of streams are not given back',
+    patches: [{ file: 'stream/admission.ts', find: 'if (given) this.release(name);', replace: '' }],
+    settings: { faults: [], neighbours: ['pipelining'] },
+  },
 ];
