@@ -7,7 +7,8 @@ import { type Options, transformSync } from '@swc/core';
 const { default: jestConfig } = await import(new URL('../../jest.config.js', import.meta.url).href);
 const [, COMPILER_OPTIONS] = Object.values(jestConfig.transform)[0] as [string, Options];
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const FOLDERS = ['src/notifications', 'test/chaos/instance'];
+const LIBRARY = 'src/notifications';
+const FOLDERS = ['test/chaos/instance'];
 const FILES = ['test/support/random.ts'];
 const ENTRY = relative(ROOT, fileURLToPath(new URL('./instance/main.ts', import.meta.url)));
 
@@ -15,7 +16,7 @@ const ENTRY = relative(ROOT, fileURLToPath(new URL('./instance/main.ts', import.
 export interface Patch {
   /** Below src/notifications. */
   file: string;
-  /** Must be there exactly once, or the mutant would be none. */
+  /** Must be there exactly once, or the mutant would be none. As short as is clear: what is around it changes. */
   find: string;
   replace: string;
 }
@@ -27,28 +28,51 @@ export interface Build {
   dispose(): void;
 }
 
-export function buildInstance(patches: readonly Patch[] = []): Build {
+/** @param librarySource the folder whose `src/notifications` the instance is built of; @default this checkout */
+export function buildInstance(patches: readonly Patch[] = [], librarySource = ROOT): Build {
   // Below the root, where its imports find node_modules.
-  const out = join(ROOT, 'dist', `chaos-${process.pid}-${Date.now().toString(36)}`);
-  const rest = new Set(patches);
-  for (const file of [...FOLDERS.flatMap(typescriptBelow), ...FILES]) {
-    const mine = patches.filter((patch) => join('src/notifications', patch.file) === file);
-    for (const patch of mine) rest.delete(patch);
-    const source = mine.reduce(apply, readFileSync(join(ROOT, file), 'utf8'));
+  const out = join(ROOT, 'dist', `chaos-${process.pid}-${Date.now().toString(36)}-${builds++}`);
+  const patched = patchedFiles(patches, librarySource);
+  const write = (file: string, source: string) => {
     const target = join(out, file.replace(/\.ts$/, '.js'));
     mkdirSync(dirname(target), { recursive: true });
     writeFileSync(target, compile(source, file));
+  };
+  for (const file of typescriptBelow(librarySource, LIBRARY)) {
+    write(file, patched.get(file) ?? readFileSync(join(librarySource, file), 'utf8'));
   }
-  const [lost] = rest;
-  if (lost) throw new Error(`A patch is for ${lost.file}, which is not there.`);
+  for (const file of [...FOLDERS.flatMap((folder) => typescriptBelow(ROOT, folder)), ...FILES]) {
+    write(file, readFileSync(join(ROOT, file), 'utf8'));
+  }
   return {
     entry: join(out, ENTRY.replace(/\.ts$/, '.js')),
     dispose: () => rmSync(out, { recursive: true, force: true }),
   };
 }
 
-function typescriptBelow(folder: string): string[] {
-  return readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+let builds = 0;
+
+/**
+ * Makes sure that each patch still matches and that what it makes is TypeScript, without building anything.
+ *
+ * @throws {Error} for the first that doesn't.
+ */
+export function checkPatches(patches: readonly Patch[]): void {
+  for (const [file, source] of patchedFiles(patches)) compile(source, file);
+}
+
+/** The files that patches change, by their path below the root. */
+function patchedFiles(patches: readonly Patch[], librarySource = ROOT): Map<string, string> {
+  const sources = new Map<string, string>();
+  for (const patch of patches) {
+    const file = join(LIBRARY, patch.file);
+    sources.set(file, apply(sources.get(file) ?? readFileSync(join(librarySource, file), 'utf8'), patch));
+  }
+  return sources;
+}
+
+function typescriptBelow(root: string, folder: string): string[] {
+  return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.ts'))
     .map((name) => join(folder, name));
 }

@@ -2,13 +2,22 @@ import { once } from 'node:events';
 import { expect, test } from '@jest/globals';
 import { spawnTs } from '../support/run-ts.js';
 
-/** What fits into a few seconds: every kind of fault once at least, few recipients, much for each of them. */
+/**
+ * What fits into a few seconds: every kind of fault and of neighbour once at least, few recipients, much for each of them.
+ * How long something takes is not what is tried here: the machine may have much else to do.
+ */
 const SHORT = {
   seconds: 7,
+  instances: 2,
+  'instances-before': 1,
   recipients: 30,
+  masses: 7_000,
   connections: 60,
   'fault-every-ms': 400,
+  'neighbour-every-ms': 500,
   'sweep-ms': 1_000,
+  'delay-ms': 45_000,
+  'term-ms': 15_000,
   'settle-seconds': 60,
 };
 

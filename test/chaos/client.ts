@@ -1,10 +1,12 @@
 import type { Random } from '../support/random.js';
 import { differenceAt } from './audit.js';
+import { FORGED } from './broker-attacks.js';
 import { EventStream } from './event-stream.js';
 import { InboxModel, type Item, type Page } from './inbox-model.js';
 import type { Ledger } from './ledger.js';
 import { call } from './rest.js';
 import type { Tally } from './tally.js';
+import type { Node } from './world.js';
 
 export interface Inbox {
   readonly tenant: string;
@@ -32,6 +34,8 @@ export class Client {
   model = new InboxModel();
   passages: Passage[] = [];
   lastFrames: string[] = [];
+  /** Where its stream is, or was. */
+  node?: Node;
   private cursor?: string;
   private lastGiven = 0;
   private stream?: EventStream;
@@ -47,7 +51,7 @@ export class Client {
   constructor(
     readonly name: string,
     readonly inbox: Inbox,
-    private readonly urls: readonly string[],
+    private readonly nodes: readonly Node[],
     private readonly random: Random,
     private readonly ledger: Ledger,
     private readonly tally: Tally,
@@ -57,7 +61,8 @@ export class Client {
     clearTimeout(this.timer);
     if (this.stopped || this.stream) return;
     const sent = this.cursor;
-    const stream = new EventStream(this.random.pick(this.urls), nameOf(this.inbox), sent, {
+    this.node = this.random.pick(this.nodes);
+    const stream = new EventStream(this.node.instance.url, nameOf(this.inbox), sent, {
       onFrame: (frame) => this.onFrame(frame, sent),
       onEnd: (status) => this.onEnd(stream, status),
     });
@@ -165,6 +170,13 @@ export class Client {
         this.startPassage(data.lastId);
         this.model.onNumbers(data);
         break;
+      case 'signal':
+        this.tally.add(`signals ${data.type}`);
+        // The version before believes everybody.
+        if (data.type === FORGED && !this.node?.isBefore) {
+          this.violate('no forged signal reaches a stream', frame.data.slice(0, 100));
+        }
+        break;
       case 'close':
         this.tally.add(`close ${data.reason}`);
         break;
@@ -219,7 +231,7 @@ export class Client {
   /** The first page, if that instance can give it; the next try takes another. */
   private async load(): Promise<Page | undefined> {
     try {
-      const url = `${this.random.pick(this.urls)}/notifications?limit=100`;
+      const url = `${this.random.pick(this.nodes).instance.url}/notifications?limit=100`;
       const { status, body } = await call(url, { identity: nameOf(this.inbox) });
       if (status !== 200) return undefined;
       const items: Item[] = body.items.map((item: { id: number; read: boolean; data: { op: number } }) => ({

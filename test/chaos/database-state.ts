@@ -1,5 +1,9 @@
 import type pg from 'pg';
 import type { Numbers } from './inbox-model.js';
+import { MASSES } from './masses.js';
+
+/** Rows of the outbox `o` that can be delivered. */
+export const IS_GOOD = 'NOT EXISTS (SELECT FROM chaos_poison p WHERE p.pos = o.pos)';
 
 /** An inbox as the tables have it. */
 export interface StoredInbox extends Numbers {
@@ -31,31 +35,32 @@ export interface DatabaseState {
 /** What has yet to happen by itself: rows to be delivered or to become due, and items to expire. */
 export async function pendingWork(pool: pg.Pool): Promise<{ outbox: number; expiring: number }> {
   const { rows } = await pool.query<{ outbox: number; expiring: number }>(`
-    SELECT (SELECT count(*)::int FROM notifications.outbox WHERE attempts < 5) AS outbox,
+    SELECT (SELECT count(*)::int FROM notifications.outbox o WHERE attempts < 5 AND ${IS_GOOD}) AS outbox,
       (SELECT count(*)::int FROM notifications.inbox_item WHERE expires_at IS NOT NULL) AS expiring`);
   return rows[0] ?? { outbox: -1, expiring: -1 };
 }
 
-/** Everything, in one snapshot. */
+/** Everything but the masses, in one snapshot. */
 export async function readDatabase(pool: pg.Pool): Promise<DatabaseState> {
   const client = await pool.connect();
   try {
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
     const inboxes = await client.query<Omit<StoredInbox, 'items'>>(`
       SELECT tenant_id AS tenant, recipient_id AS recipient, last_id::float8 AS "lastId", unread,
-        revision::float8 AS revision FROM notifications.inbox`);
+        revision::float8 AS revision FROM notifications.inbox WHERE tenant_id <> '${MASSES}'`);
     const items = await client.query<{ inbox: string } & StoredItem>(`
       SELECT t.tenant_id || '/' || t.recipient_id AS inbox, t.id::float8 AS id, (m.data ->> 'op')::int AS op,
         t.created_at AS "createdAt", (t.read_at IS NOT NULL OR t.id <= i.read_up_to) AS read
       FROM notifications.inbox_item t JOIN notifications.inbox i USING (tenant_id, recipient_id)
       JOIN notifications.message m ON m.id = t.message_id
-      ORDER BY t.tenant_id, t.recipient_id, t.id`);
+      WHERE t.tenant_id <> '${MASSES}' ORDER BY t.tenant_id, t.recipient_id, t.id`);
     const deals = await client.query<{ op: number }>('SELECT op::int FROM chaos_deal');
     const messages = await client.query<{ op: number; count: number }>(`
       SELECT (data ->> 'op')::int AS op, count(*)::int AS count FROM notifications.message GROUP BY 1`);
     const outbox = await client.query<{ ready: number; parked: string[] }>(`
       SELECT count(*) FILTER (WHERE attempts < 5 AND (deliver_at IS NULL OR deliver_at <= now()))::int AS ready,
-        coalesce(array_agg(last_error) FILTER (WHERE attempts >= 5), '{}') AS parked FROM notifications.outbox`);
+        coalesce(array_agg(last_error) FILTER (WHERE attempts >= 5), '{}') AS parked
+      FROM notifications.outbox o WHERE ${IS_GOOD}`);
     await client.query('COMMIT');
 
     const byName = new Map<string, StoredInbox>();

@@ -3,53 +3,54 @@ import type { Random } from '../support/random.js';
 import type { TcpProxy } from '../support/tcp-proxy.js';
 import type { HintFaults } from './instance/protocol.js';
 import { call } from './rest.js';
-import { FAULT_WEIGHTS, type FaultKind, type Settings, usualHintFaults } from './settings.js';
-import type { Tally } from './tally.js';
-import type { Node, World } from './world.js';
+import type { RunContext } from './run-context.js';
+import { type Happening, Schedule } from './schedule.js';
+import { FAULT_WEIGHTS, type FaultKind, usualHintFaults } from './settings.js';
+import type { Lulls } from './trouble.js';
+import type { Node } from './world.js';
 
 const DEAF: HintFaults = { lost: 100, doubled: 0, late: 0 };
 
 /** Breaks things at random, several at once now and then, and mends each after a while. */
 export class Faults {
-  private readonly kinds: FaultKind[];
-  private readonly underWay = new Set<Promise<unknown>>();
+  private readonly schedule: Schedule<FaultKind>;
   private readonly busy = new Set<object>();
 
   constructor(
-    private readonly world: World,
-    private readonly settings: Settings,
-    private readonly tally: Tally,
+    private readonly context: RunContext,
     private readonly random: Random,
   ) {
+    const { settings, tally } = context;
+    const options = { weights: FAULT_WEIGHTS, everyMs: settings.faultEveryMs, countedAs: 'fault' };
     const fitting = settings.faults.filter((kind) => this.fits(kind));
-    this.kinds = fitting.flatMap((kind) => Array.from({ length: FAULT_WEIGHTS[kind] }, () => kind));
+    this.schedule = new Schedule(fitting, options, tally, random.fork());
   }
 
   /** Until told to stop; then waits until all is mended. */
-  async run(signal: AbortSignal): Promise<void> {
-    // Something of every kind, whatever the dice say.
-    const due = this.random.some([...new Set(this.kinds)], this.kinds.length);
-    while (!signal.aborted && this.kinds.length > 0) {
-      await sleep(this.settings.faultEveryMs * 2 * this.random.next());
-      if (signal.aborted) break;
-      const kind = due[0] ?? this.random.pick(this.kinds);
-      if (this.start(kind)) due.shift();
-    }
-    await Promise.all(this.underWay);
+  async run(lulls: Lulls, signal: AbortSignal): Promise<void> {
+    const start = (kind: FaultKind): Happening => {
+      const fault = !lulls.isOn && this.fault(kind);
+      return fault && this.context.trouble.during(kind, true, fault);
+    };
+    await this.schedule.run(start, signal);
   }
 
-  /** @returns false if what it would break is broken already. */
-  private start(kind: FaultKind): boolean {
-    const fault = this.fault(kind);
-    if (!fault) return false;
-    this.tally.add(`fault ${kind}`);
-    this.underWay.add(fault);
-    fault.finally(() => this.underWay.delete(fault));
-    return true;
+  /** Sessions of whoever is connected, but for this one. */
+  async terminateBackends(count: number): Promise<void> {
+    const { pool } = this.context.world;
+    const pids = `SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()`;
+    try {
+      const { rows } = await pool.query<{ pid: number }>(`${pids} ORDER BY pid`);
+      const chosen = this.random.some(rows, count).map((row) => row.pid);
+      await pool.query('SELECT pg_terminate_backend(pid) FROM unnest($1::int[]) pid', [chosen]);
+    } catch {
+      // Postgres is down anyway.
+    }
   }
 
   private fault(kind: FaultKind): Promise<unknown> | false {
-    const { random, world } = this;
+    const { random } = this;
+    const { world } = this.context;
     const node = random.pick(world.nodes);
     switch (kind) {
       case 'kill':
@@ -76,21 +77,10 @@ export class Faults {
   }
 
   private fits(kind: FaultKind): boolean {
-    const { broker } = this.settings;
-    if (kind === 'broker') return this.world.broker !== undefined;
+    const { broker } = this.context.settings;
+    if (kind === 'broker') return this.context.world.broker !== undefined;
     if (kind === 'half-open-broker') return broker !== 'none';
     return true;
-  }
-
-  private async terminateBackends(count: number): Promise<void> {
-    const pids = `SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()`;
-    try {
-      const { rows } = await this.world.pool.query<{ pid: number }>(`${pids} ORDER BY pid`);
-      const chosen = this.random.some(rows, count).map((row) => row.pid);
-      await this.world.pool.query('SELECT pg_terminate_backend(pid) FROM unnest($1::int[]) pid', [chosen]);
-    } catch {
-      // Postgres is down anyway.
-    }
   }
 
   private crash<T extends { start(): Promise<void> }>(server: T, forMs: number, stop: (server: T) => Promise<void>) {
@@ -111,7 +101,7 @@ export class Faults {
   }
 
   private deafen({ instance }: Node, forMs: number): Promise<void> | false {
-    const usual = usualHintFaults(this.settings);
+    const usual = usualHintFaults(this.context.settings);
     return this.alone(instance, async () => {
       await call(`${instance.url}/chaos/hints`, { method: 'POST', body: DEAF }).catch(() => undefined);
       await sleep(forMs);

@@ -1,20 +1,29 @@
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { InstanceOptions } from './instance/protocol.js';
-import type { Tally } from './tally.js';
+import type { InstanceLog } from './instance-log.js';
 
 /** A start that takes longer than this has failed. */
 const START_MS = 30_000;
+/** More than it ever needs here, and little enough that memory that grows without a bound ends it within a run. */
+const HEAP_MB = 384;
 /** An orchestrator kills what SIGTERM hasn't ended by then. */
 const TERM_MS = 15_000;
+
+export interface InstanceEvents {
+  onFailedStart(): void;
+  /** Nobody has asked it to. @param errors the end of what it logged. */
+  onEndedByItself(code: number | null, errors: string): void;
+  /** How long it took to end after SIGTERM; Infinity if it was killed in the end. */
+  onTerminated(ms: number): void;
+}
 
 /** One instance of the CRM, started again whenever it ends, as a supervisor would. */
 export class InstanceProcess {
   readonly url: string;
-  /** The longest that SIGTERM took. */
-  slowestTermMs = 0;
   private child?: ChildProcess;
   private busy?: Promise<void>;
   private readonly atExit = () => this.child?.kill('SIGKILL');
@@ -22,7 +31,8 @@ export class InstanceProcess {
   constructor(
     private readonly entry: string,
     private readonly options: InstanceOptions,
-    private readonly tally: Tally,
+    private readonly log: InstanceLog,
+    private readonly events: InstanceEvents,
   ) {
     this.url = `http://127.0.0.1:${options.port}`;
     process.on('exit', this.atExit);
@@ -32,11 +42,21 @@ export class InstanceProcess {
     return this.child !== undefined && this.busy === undefined;
   }
 
+  /** What it takes of the machine's memory; undefined where there is no /proc, or no process. */
+  memoryMb(): number | undefined {
+    try {
+      const status = readFileSync(`/proc/${this.child?.pid}/status`, 'utf8');
+      return Math.round(Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) / 1_024) || undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
   /** Starts it, again and again until it is up: Postgres may be down meanwhile. */
   async start(): Promise<void> {
     for (let attempt = 0; ; attempt += 1) {
       if (await this.tryToStart()) return;
-      this.tally.add('failed starts');
+      this.events.onFailedStart();
       if (attempt === 60) throw new Error(`The instance at ${this.url} doesn't start`);
       await sleep(300);
     }
@@ -74,24 +94,34 @@ export class InstanceProcess {
     const since = performance.now();
     const exited = once(child, 'exit');
     child.kill(signal);
+    let heeded = true;
     const patience = setTimeout(() => {
-      this.tally.add('SIGTERM not heeded');
+      heeded = false;
       child.kill('SIGKILL');
     }, TERM_MS);
     await exited;
     clearTimeout(patience);
-    if (signal === 'SIGTERM') this.slowestTermMs = Math.max(this.slowestTermMs, performance.now() - since);
+    if (signal === 'SIGTERM') this.events.onTerminated(heeded ? performance.now() - since : Infinity);
   }
 
   private async tryToStart(): Promise<boolean> {
-    const args = ['--enable-source-maps', '--no-warnings', this.entry, JSON.stringify(this.options)];
+    const args = [
+      `--max-old-space-size=${HEAP_MB}`,
+      '--enable-source-maps',
+      '--no-warnings',
+      this.entry,
+      JSON.stringify(this.options),
+    ];
     const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'pipe'] });
     this.child = child;
     // It may die while we write or wait.
     child.stdin.on('error', () => undefined);
     let errors = '';
-    child.stderr.on('data', (chunk) => {
+    let isUp = false;
+    child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
       errors = (errors + chunk).slice(-2_000);
+      // What a start says that fails while Postgres is down is no news.
+      if (isUp) this.log.onOutput(chunk);
     });
     const patience = setTimeout(() => child.kill('SIGKILL'), START_MS);
     const outcome = await Promise.race([
@@ -100,11 +130,10 @@ export class InstanceProcess {
     ]);
     clearTimeout(patience);
     if (outcome === 'up') {
+      isUp = true;
       child.once('exit', (code) => {
         if (this.child !== child) return;
-        // Nobody has asked it to: that is worth knowing.
-        this.tally.add(`instance ended by itself with ${code}`);
-        process.stderr.write(`An instance ended by itself with ${code}:\n${errors}\n`);
+        this.events.onEndedByItself(code, errors);
         this.restart('SIGKILL', 0);
       });
       return true;

@@ -1,9 +1,15 @@
+/** Ids of recipients: a set of them, or a range of the masses. */
+export interface Recipients extends Iterable<string> {
+  readonly size: number;
+  has(recipient: string): boolean;
+}
+
 /** One notification that a writer wanted, and what is known of it. */
 export interface Operation {
   readonly op: number;
   readonly tenant: string;
   /** Null: everybody of the tenant. */
-  readonly to: ReadonlySet<string> | null;
+  readonly to: Recipients | null;
   /** Its transaction is rolled back, whatever happens: nobody may ever see it. */
   readonly never: boolean;
   /** Its transaction also holds a row of `chaos_deal`: one exists if, and only if, the other does. */
@@ -14,6 +20,8 @@ export interface Operation {
   readonly transaction?: number;
   /** The call has resolved: it must exist. */
   acked: boolean;
+  /** The call was rejected with this code, which says that nothing was stored. */
+  refusedAs?: string;
 }
 
 const MAX_DETAILS = 5;
@@ -26,7 +34,7 @@ export class Ledger {
   private readonly removals = new Set<string>();
   private nextOp = 1;
 
-  add(operation: Omit<Operation, 'op' | 'acked'>): Operation {
+  add(operation: Omit<Operation, 'op' | 'acked' | 'refusedAs'>): Operation {
     const added = { ...operation, op: this.nextOp++, acked: false };
     this.operations.set(added.op, added);
     return added;
@@ -58,9 +66,21 @@ export class Ledger {
     }
     const { tenant, to, never } = operation;
     if (tenant !== inbox.tenant || (to && !to.has(inbox.recipient))) {
-      const meant = `${tenant}/${to ? [...to].join(',') : '*'}`;
-      this.violate('nothing reaches another recipient or tenant', `${where}: operation ${op} is for ${meant}`);
+      this.violate(
+        'nothing reaches another recipient or tenant',
+        `${where}: operation ${op} is for ${namesOf(operation)}`,
+      );
     }
     if (never) this.violate('no transaction that rolled back is seen', `${where}: operation ${op}`);
   }
+}
+
+/** Who was meant, for people. */
+export function namesOf({ tenant, to }: Operation): string {
+  return `${tenant}/${to === null ? '*' : list([...to])}`;
+}
+
+/** The first of them, and how many there are. */
+export function list(values: readonly (number | string)[]): string {
+  return values.length > 10 ? `${values.slice(0, 10).join(', ')} … (${values.length})` : values.join(', ');
 }

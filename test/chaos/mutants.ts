@@ -39,9 +39,8 @@ export const MUTANTS: Mutant[] = [
     patches: [
       {
         file: 'inbox/direct-delivery.ts',
-        find: '      this.waiting.push({ payload, json: JSON.stringify(payload), recipients, resolve, reject });',
-        replace: `      this.waiting.push({ payload, json: JSON.stringify(payload), recipients, resolve, reject });
-      resolve(null);`,
+        find: 'this.waiting.push({',
+        replace: 'resolve({ existing: null });\n      this.waiting.push({',
       },
     ],
     settings: { faults: ['kill', 'backends', 'postgres'], faultEveryMs: 700 },
@@ -89,13 +88,7 @@ export const MUTANTS: Mutant[] = [
   },
   {
     name: 'the sweep compares with what another stream was told',
-    patches: [
-      {
-        file: INBOX,
-        find: 'if (this.note(page) && reader !== this.reader) this.refresh();',
-        replace: 'this.note(page);',
-      },
-    ],
+    patches: [{ file: INBOX, find: 'reader !== this.readers.live', replace: 'false' }],
     settings: UNHINTED,
   },
   {
@@ -125,15 +118,10 @@ export const MUTANTS: Mutant[] = [
     patches: [
       {
         file: DELIVER,
-        find: `      DELETE FROM \${s}.outbox o USING leader WHERE leader.ok AND o.pos = ANY ($1::bigint[])
-      RETURNING o.pos AS ord,`,
-        replace: '      SELECT o.pos AS ord,',
-      },
-      {
-        file: DELIVER,
-        find: "coalesce((o.payload ->> 'id')::uuid, gen_random_uuid()) AS id)`;",
-        replace: `coalesce((o.payload ->> 'id')::uuid, gen_random_uuid()) AS id
-      FROM \${s}.outbox o, leader WHERE leader.ok AND o.pos = ANY ($1::bigint[]))\`;`,
+        find: `DELETE FROM \${s}.outbox o USING leader WHERE leader.ok AND o.pos = ANY ($1::bigint[])
+      \${taken})`,
+        replace: `\${taken.replace('RETURNING', 'SELECT')}
+      FROM \${s}.outbox o, leader WHERE leader.ok AND o.pos = ANY ($1::bigint[]))`,
       },
       {
         file: 'inbox/relay.ts',
@@ -171,16 +159,8 @@ export const MUTANTS: Mutant[] = [
   {
     name: 'goes live without a look at what was read meanwhile',
     patches: [
-      {
-        file: CONNECTION,
-        find: 'if (!page.more && !this.host.isOutdated(page)) {',
-        replace: 'if (!page.more) {',
-      },
-      {
-        file: INBOX,
-        find: 'if (this.note(page) && reader !== this.reader) this.refresh();',
-        replace: 'this.note(page);',
-      },
+      { file: CONNECTION, find: '!this.inbox.isOutdated(page)', replace: 'true' },
+      { file: INBOX, find: 'reader !== this.readers.live', replace: 'false' },
     ],
     settings: UNHINTED,
   },
@@ -261,12 +241,23 @@ export const MUTANTS: Mutant[] = [
     name: 'a replay that is too long leaves the rest out and says nothing',
     patches: [
       { file: CONNECTION, find: 'if (lost) this.send([resetFrame(page.numbers)]);', replace: '' },
-      {
-        file: CONNECTION,
-        find: 'missed > this.host.maxReplay;',
-        replace: 'missed > 3;',
-      },
+      { file: CONNECTION, find: 'missed > this.limits.maxReplay', replace: 'missed > 3' },
     ],
     settings: { faults: [] },
+  },
+  {
+    name: 'a hiccup is logged as an error',
+    patches: [{ file: 'incidents.ts', find: 'this.logger.warn(', replace: 'this.logger.error(' }],
+    settings: { faults: ['backends', 'postgres'] },
+  },
+  {
+    name: 'connections() counts those that have left',
+    patches: [{ file: HUB, find: 'this.connectionCount -= 1;', replace: '' }],
+    settings: { faults: [] },
+  },
+  {
+    name: 'places of streams are not given back',
+    patches: [{ file: 'stream/admission.ts', find: 'if (given) this.release(name);', replace: '' }],
+    settings: { faults: [], neighbours: ['pipelining'] },
   },
 ];

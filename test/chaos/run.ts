@@ -3,13 +3,23 @@ import { Random } from '../support/random.js';
 import { buildInstance, type Patch } from './build.js';
 import { Client, type Inbox, nameOf } from './client.js';
 import { type DatabaseState, pendingWork, readDatabase } from './database-state.js';
+import { Delays } from './delays.js';
 import { Faults } from './faults.js';
-import { Ledger } from './ledger.js';
+import { LargeWriter } from './large-writer.js';
+import { Ledger, type Operation } from './ledger.js';
+import { judgeMasses } from './masses.js';
+import { Neighbours } from './neighbours.js';
+import { judgeStreams, observersOf, watchMemory } from './observers.js';
+import { Orders } from './orders.js';
 import { People } from './people.js';
+import { judgePoison } from './poison.js';
 import { call } from './rest.js';
+import type { RunContext } from './run-context.js';
 import type { Settings } from './settings.js';
 import { Tally } from './tally.js';
+import { Lulls, Trouble } from './trouble.js';
 import { differenceOf, judge } from './verdict.js';
+import { buildVersionBefore } from './version-before.js';
 import { World } from './world.js';
 import { type Audience, Writer } from './writers.js';
 
@@ -22,7 +32,10 @@ export interface Outcome {
   /** Notifications, and items of inboxes, that the database has at the end. */
   stored: number;
   items: number;
-  slowestTermMs: number;
+  /** Bad rows that other programs wrote, and how many of them are parked at the end. */
+  poison: { rows: number; parked: number };
+  /** Instances of the version before that ran, too. */
+  before: number;
 }
 
 const TENANTS = ['', 'acme', 'globex'];
@@ -35,37 +48,45 @@ const AUDIT_EVERY_MS = 300;
 /** Starts everything, breaks it for a while, waits for quiet, and judges. */
 export async function runChaos(settings: Settings, patches: readonly Patch[] = []): Promise<Outcome> {
   const random = new Random(settings.seed);
-  const tally = new Tally();
-  const ledger = new Ledger();
+  const shared = { settings, tally: new Tally(), ledger: new Ledger(), trouble: new Trouble() };
+  const { tally, ledger } = shared;
   const build = buildInstance(patches);
-  const removeAtExit = () => build.dispose();
+  const before = settings.instancesBefore > 0 ? buildVersionBefore() : undefined;
+  const removeAtExit = () => {
+    build.dispose();
+    before?.dispose();
+  };
   process.on('exit', removeAtExit);
   let world: World | undefined;
   let clients: Client[] = [];
   try {
-    world = await World.start(settings, build, random.fork(), tally);
+    world = await World.start(settings, build, before, random.fork(), observersOf(shared));
+    const context: RunContext = { ...shared, world };
     const audience = audienceOf(settings.recipients);
-    clients = createClients(settings, world, audience, random.fork(), ledger, tally);
+    clients = createClients(context, audience, random.fork());
     await openInboxes(clients, world);
-    await breakThings(settings, world, audience, clients, random, ledger, tally);
+    const over = AbortSignal.timeout(settings.seconds * 1_000);
+    const neighbourhood = createNeighbourhood(context, audience, over, random);
+    await breakThings(context, neighbourhood, audience, clients, over, random);
     const since = performance.now();
     await world.heal();
-    const state = await settle(settings, world, clients);
+    const state = await settle(context, neighbourhood.delays, clients);
+    const settledAfter = (performance.now() - since) / 1_000;
     judge(state, clients, ledger, world.deadlocks());
-    for (const [end, count] of tally.startingWith('instance ')) {
-      ledger.violate('no instance ends by itself', `${count} times: ${end}`);
-    }
+    await judgeMasses(world.pool, ledger);
+    await judgeStreams(context, clients);
+    await neighbourhood.neighbours.judge();
     return {
-      ...{ settings, tally, ledger },
-      settledAfter: (performance.now() - since) / 1_000,
+      ...{ settings, tally, ledger, settledAfter },
       stored: [...state.messages.values()].reduce((sum, count) => sum + count, 0),
       items: [...state.inboxes.values()].reduce((sum, inbox) => sum + inbox.items.length, 0),
-      slowestTermMs: Math.max(...world.nodes.map((node) => node.instance.slowestTermMs)),
+      poison: await judgePoison(world.pool, ledger),
+      before: world.nodes.length - world.ownNodes.length,
     };
   } finally {
     for (const client of clients) client.stop();
     await world?.dispose();
-    build.dispose();
+    removeAtExit();
     process.off('exit', removeAtExit);
   }
 }
@@ -80,18 +101,12 @@ function audienceOf(recipients: number): Audience {
   return { tenants: TENANTS, inboxesOf };
 }
 
-function createClients(
-  { connections }: Settings,
-  world: World,
-  audience: Audience,
-  random: Random,
-  ledger: Ledger,
-  tally: Tally,
-): Client[] {
+function createClients(context: RunContext, audience: Audience, random: Random): Client[] {
+  const { settings, world, ledger, tally } = context;
   const inboxes = [...audience.inboxesOf.values()].flat();
-  return Array.from({ length: Math.max(connections, inboxes.length) }, (_, i) => {
+  return Array.from({ length: Math.max(settings.connections, inboxes.length) }, (_, i) => {
     const inbox = inboxes[i] ?? random.pick(inboxes);
-    return new Client(`client ${i}`, inbox, world.urls, random.fork(), ledger, tally);
+    return new Client(`client ${i}`, inbox, world.nodes, random.fork(), ledger, tally);
   });
 }
 
@@ -106,22 +121,47 @@ async function openInboxes(clients: readonly Client[], world: World): Promise<vo
   for (const client of clients) client.connect();
 }
 
+interface Neighbourhood {
+  faults: Faults;
+  neighbours: Neighbours;
+  delays: Delays;
+}
+
+function createNeighbourhood(
+  context: RunContext,
+  audience: Audience,
+  over: AbortSignal,
+  random: Random,
+): Neighbourhood {
+  const { settings, world, trouble, ledger, tally } = context;
+  const faults = new Faults(context, random.fork());
+  const writer = new Writer(WRITERS + 1, new Orders(context, random.fork()), audience, random.fork());
+  const large = new LargeWriter(world.pool, new Orders(context, random.fork()), settings.masses, random.fork());
+  const neighbours = new Neighbours(context, audience, writer, large, faults, over, random.fork());
+  const mayWait = (operation: Operation) => neighbours.locks.isHeld(operation);
+  const delays = new Delays(world.pool, settings.delayMs, mayWait, trouble, ledger, tally);
+  return { faults, neighbours, delays };
+}
+
 async function breakThings(
-  settings: Settings,
-  world: World,
+  context: RunContext,
+  { faults, neighbours, delays }: Neighbourhood,
   audience: Audience,
   clients: readonly Client[],
+  over: AbortSignal,
   random: Random,
-  ledger: Ledger,
-  tally: Tally,
 ): Promise<void> {
+  const { settings, world, ledger, tally } = context;
   const people = new People(clients, world.urls, ledger, tally, random.fork());
-  const faults = new Faults(world, settings, tally, random.fork());
-  const writers = times(WRITERS, (i) => new Writer(i, world, audience, ledger, tally, random.fork()));
-  const flooder = new Writer(WRITERS, world, audience, ledger, tally, random.fork());
-  const over = AbortSignal.timeout(settings.seconds * 1_000);
+  const createWriter = (i: number) => new Writer(i, new Orders(context, random.fork()), audience, random.fork());
+  const writers = times(WRITERS, createWriter);
+  const flooder = createWriter(WRITERS);
+  const lulls = new Lulls(settings.lullEveryMs, settings.lullMs);
   await Promise.all([
-    faults.run(over),
+    faults.run(lulls, over),
+    neighbours.run(lulls),
+    delays.watch(over),
+    watchMemory(world, tally, over),
     people.misbehave(settings.clientFaultEveryMs / clients.length, over),
     ...times(AUDITORS, () => people.audit(AUDIT_EVERY_MS, over)),
     people.sleepThrough(FLOOD_EVERY_MS, (inbox) => flooder.flood(inbox), over),
@@ -135,11 +175,16 @@ function times<T>(count: number, start: (index: number) => T): T[] {
 }
 
 /** Waits until everything is right, or the time is up. @returns the database, which doesn't change any more. */
-async function settle(settings: Settings, world: World, clients: readonly Client[]): Promise<DatabaseState> {
+async function settle(
+  { settings, world }: RunContext,
+  delays: Delays,
+  clients: readonly Client[],
+): Promise<DatabaseState> {
   const deadline = Date.now() + settings.settleSeconds * 1_000;
   const isLate = () => Date.now() > deadline;
   for (const client of clients) client.settle();
   for (;;) {
+    await delays.look();
     const { outbox, expiring } = await pendingWork(world.pool);
     if ((outbox === 0 && expiring === 0) || isLate()) break;
     await sleep(200);

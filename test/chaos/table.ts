@@ -6,6 +6,7 @@ export function tableOf({ settings, tally, ledger, ...outcome }: Outcome): strin
   const rows: [string, string | number][] = [
     ['broker', settings.broker],
     ['instances, recipients, connections', `${settings.instances}, ${settings.recipients}, ${settings.connections}`],
+    ['instances of the version before', outcome.before],
     ['seconds of faults, to settle', `${settings.seconds}, ${outcome.settledAfter.toFixed(1)}`],
     ['notifications wanted', tally.of('wanted')],
     ['  acknowledged', tally.of('acknowledged')],
@@ -20,10 +21,16 @@ export function tableOf({ settings, tally, ledger, ...outcome }: Outcome): strin
     ['audits of what is shown', tally.of('audits')],
     ...tally.startingWith('close ').map(([name, count]): [string, number] => [`closed: ${name}`, count]),
     ...tally.startingWith('refused ').map(([name, count]): [string, number] => [`refused: ${name}`, count]),
-    ['slowest SIGTERM, ms', Math.round(outcome.slowestTermMs)],
-    ...tally.startingWith('SIGTERM ').map(([name, count]): [string, number] => [`SIGTERM ${name}`, count]),
+    ['bad rows in the outbox, parked at the end', `${outcome.poison.rows}, ${outcome.poison.parked}`],
+    ...tally.maxima.map(([name, value]): [string, number] => [name, Math.round(value)]),
+    ...tally.startingWith('rejected ').map(([name, count]): [string, number] => [`rejected: ${name}`, count]),
+    ...tally.startingWith('log line').map(([name, count]): [string, number] => [`lines logged:${name}`, count]),
+    ['bytes logged', tally.of('log bytes')],
+    ['signals forged that came to streams', tally.of('signals forged')],
+    ['real messages overheard by the stranger', tally.of('overheard')],
     ['instances that failed to start, and tried again', tally.of('failed starts')],
     ...tally.startingWith('fault ').map(([name, count]): [string, number] => [`fault: ${name}`, count]),
+    ...tally.startingWith('neighbour ').map(([name, count]): [string, number] => [`neighbour: ${name}`, count]),
     ['violations', [...ledger.violations.values()].reduce((sum, { count }) => sum + count, 0)],
   ];
   const width = Math.max(...rows.map(([name]) => name.length));

@@ -1,6 +1,7 @@
 import { type Client, nameOf } from './client.js';
 import type { DatabaseState, StoredInbox } from './database-state.js';
-import type { Ledger, Operation } from './ledger.js';
+import { type Ledger, list, namesOf, type Operation } from './ledger.js';
+import { MASSES } from './masses.js';
 import { isNewcomer } from './writers.js';
 
 /** @returns how what a client shows differs from its inbox, or undefined: then it is right to the last letter. */
@@ -104,6 +105,9 @@ function judgeOperations(state: DatabaseState, ledger: Ledger): void {
     if ((state.messages.get(op) ?? 0) > 1)
       ledger.violate('nothing is delivered twice', `${describe(operation)}: stored twice`);
     if (acked && !exists) ledger.violate('what is acknowledged exists', describe(operation));
+    if (exists && operation.refusedAs) {
+      ledger.violate('what is refused is not stored', `${describe(operation)}: refused as ${operation.refusedAs}`);
+    }
     if (deal && !never && exists !== state.deals.has(op)) {
       const fact = exists ? 'the notification exists, its deal does not' : 'the deal exists, its notification does not';
       ledger.violate('a notification commits with its transaction', `${describe(operation)}: ${fact}`);
@@ -116,7 +120,8 @@ function judgeOperations(state: DatabaseState, ledger: Ledger): void {
       const early = deliverAt && items.some((item) => item.createdAt < new Date(deliverAt));
       if (early) ledger.violate('nothing is delivered before its time', describe(operation));
     }
-    if (!exists) continue;
+    // The masses are counted in the database.
+    if (!exists || operation.tenant === MASSES) continue;
     const without = recipientsOf(operation, state).filter((inbox) => !held.has(inbox));
     const missing = without.filter((inbox) => !ledger.mayBeGone(inbox, operation));
     if (missing.length > 0) {
@@ -165,12 +170,8 @@ function judgeOrder(state: DatabaseState, ledger: Ledger): void {
   }
 }
 
-function describe({ op, tenant, to, acked, deal, transaction }: Operation): string {
+function describe(operation: Operation): string {
+  const { op, acked, deal, transaction } = operation;
   const how = transaction === undefined ? (deal ? 'by plain SQL' : 'direct') : `in transaction ${transaction}`;
-  const who = `${tenant}/${to ? list([...to]) : '*'}`;
-  return `operation ${op} to ${who}, ${how}, ${acked ? 'acknowledged' : 'without an answer'}`;
-}
-
-function list(values: readonly (number | string)[]): string {
-  return values.length > 10 ? `${values.slice(0, 10).join(', ')} … (${values.length})` : values.join(', ');
+  return `operation ${op} to ${namesOf(operation)}, ${how}, ${acked ? 'acknowledged' : 'without an answer'}`;
 }

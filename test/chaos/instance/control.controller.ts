@@ -1,7 +1,17 @@
-import { Body, ConflictException, Controller, HttpCode, Inject, Post } from '@nestjs/common';
+import {
+  Body,
+  ConflictException,
+  Controller,
+  Get,
+  HttpCode,
+  HttpException,
+  Inject,
+  Post,
+  ServiceUnavailableException,
+} from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { NotificationService } from '../../../src/notifications/index.js';
-import type { HintFaults, Wanted, WriteRequest } from './protocol.js';
+import { type HintFaults, massesOf, type Wanted, type WriteRequest } from './protocol.js';
 import { UnreliableHints } from './unreliable-broker.js';
 
 class RolledBack extends ConflictException {}
@@ -18,6 +28,23 @@ export class ControlController {
   @Post('write')
   @HttpCode(200)
   async write(@Body() request: WriteRequest): Promise<object> {
+    try {
+      return await this.store(request);
+    } catch (error) {
+      if (error instanceof HttpException) throw error;
+      // Else Nest would log it, and what the host's own code logs is not what is tried here.
+      const { code, message } = error as { code?: string; message: string };
+      throw new ServiceUnavailableException({ code, message });
+    }
+  }
+
+  /** How many streams this instance says that it has. */
+  @Get('streams')
+  streams(): object {
+    return { connections: this.notifications.connections() };
+  }
+
+  private async store(request: WriteRequest): Promise<object> {
     if (!request.transaction) {
       await Promise.all(request.wanted.map((wanted) => this.send(wanted)));
       return {};
@@ -40,10 +67,11 @@ export class ControlController {
     return {};
   }
 
-  private async send({ op, to, bodyLength = 0, ...options }: Wanted, manager?: EntityManager): Promise<void> {
+  private async send({ op, to, mass, bodyLength = 0, ...options }: Wanted, manager?: EntityManager): Promise<void> {
     const body = '信'.repeat(bodyLength);
     const notification = { type: 'chaos', title: `Operation ${op}`, body, data: { op } };
-    if (to) await this.notifications.notify(to, notification, { ...options, manager });
+    if (mass) await this.notifications.notify(massesOf(mass), notification, { ...options, manager });
+    else if (to) await this.notifications.notify(to, notification, { ...options, manager });
     else await this.notifications.broadcast(notification, { ...options, manager });
   }
 }

@@ -9,7 +9,7 @@ import { redisBroker } from '../../../src/notifications/broker/redis.broker.js';
 import { type BrokerFactory, inProcessBroker, NotificationsModule } from '../../../src/notifications/index.js';
 import { Random } from '../../support/random.js';
 import { ControlController } from './control.controller.js';
-import { IDENTITY_HEADER, type InstanceOptions } from './protocol.js';
+import { IDENTITY_HEADER, type InstanceOptions, type LogEntry, WAIT_HEADER } from './protocol.js';
 import { UnreliableHints } from './unreliable-broker.js';
 
 // One instance of a CRM, as a process of its own.
@@ -38,17 +38,21 @@ function broker(): BrokerFactory {
     TypeOrmModule.forRoot({
       type: 'postgres',
       url: options.postgresUrl,
+      applicationName: options.name,
       retryAttempts: 0,
       connectTimeoutMS: 3_000,
       extra: { max: 8, query_timeout: 10_000, idle_in_transaction_session_timeout: 5_000 },
     }),
     NotificationsModule.forRoot({
-      authenticate: ({ headers }) => {
+      authenticate: async ({ headers }) => {
+        const waitMs = Number(headers[WAIT_HEADER] ?? 0);
+        if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
         const [tenant = '', recipient = ''] = String(headers[IDENTITY_HEADER]).split('/');
         return { tenant, recipient };
       },
       streamToken: { secret: 'a secret of the chaos, long enough' },
       broker: hints.wrap(broker()),
+      streamWriter: options.streamWriter,
       heartbeatMs: 3_000,
       retryMs: 300,
       sweepMs: options.sweepMs,
@@ -62,7 +66,14 @@ function broker(): BrokerFactory {
 })
 class CrmModule {}
 
-Logger.overrideLogger(['fatal']);
+const log =
+  (level: LogEntry['level']) =>
+  (message: unknown, ...more: unknown[]) => {
+    // The rest is a stack, a context, or both.
+    const entry: LogEntry = { level, text: [message, ...more].map(String).join(' | ') };
+    process.stderr.write(`${JSON.stringify(entry)}\n`);
+  };
+Logger.overrideLogger({ log: () => undefined, warn: log('warn'), error: log('error'), fatal: log('fatal') });
 // Whoever started us is gone, however it ended.
 process.stdin.resume().once('close', () => process.exit(1));
 
