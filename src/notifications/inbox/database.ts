@@ -2,6 +2,7 @@ import type { EventEmitter } from 'node:events';
 import { DataSource, type DataSourceOptions, type Migration, MigrationExecutor, type QueryRunner } from 'typeorm';
 import type { PostgresAddress } from '../broker/broker.js';
 import { NotificationsError } from '../notifications.error.js';
+import { type SessionClient, STATEMENT_TIMEOUT, surviveErrors } from '../postgres-session.js';
 import { addressOf, connectionOf, type PostgresOptions } from './connection-options.js';
 import { createEntities } from './entities.js';
 import { createMigrations } from './migrations.js';
@@ -186,7 +187,8 @@ export class NotificationsDataSource extends DataSource {
         return await work(Object.assign(executor, { transaction, fake }));
       } finally {
         await execute(runner, UNLOCK, [lock]);
-        await runner.query('RESET statement_timeout');
+        // Not RESET: behind PgBouncer that is the server's value, not ours.
+        await runner.query(`SET statement_timeout = '${STATEMENT_TIMEOUT}'`);
       }
     } finally {
       await runner.release();
@@ -227,12 +229,8 @@ export function lockName(schema: string, purpose: string): string {
  */
 function listenToErrors({ driver }: DataSource): void {
   const { master: pool } = driver as unknown as { master: EventEmitter };
-  pool.on('acquire', (client: EventEmitter) => {
-    if (!client.listeners('error').includes(ignore)) client.on('error', ignore);
-  });
+  pool.on('acquire', (client: SessionClient) => surviveErrors(client));
 }
-
-function ignore(): void {}
 
 async function execute<Row>(
   runner: QueryRunner,
