@@ -2,16 +2,20 @@ import { type CanActivate, type ExecutionContext, Inject, Injectable, Unauthoriz
 import type { HttpRequest, Identity, ResolvedOptions } from '../notifications.options.js';
 import { NOTIFICATIONS_OPTIONS } from '../notifications.tokens.js';
 import { Authenticator } from './authenticator.js';
+import { HttpDrain } from './http-drain.js';
 import { refusal } from './http-errors.js';
 import { type HttpResponse, queryParameter, rawResponse } from './http-message.js';
 import { setIdentity } from './identity.js';
 import { StreamTokens } from './stream-token.js';
 
 abstract class NotificationsGuard implements CanActivate {
+  constructor(private readonly drain: HttpDrain) {}
+
   async canActivate(context: ExecutionContext): Promise<true> {
     const http = context.switchToHttp();
     const request = http.getRequest<HttpRequest>();
     const response = http.getResponse<HttpResponse>();
+    this.drain.track(rawResponse(response));
     // Before anything can fail: errors must not be stored either, and the URL of a stream may hold a token.
     rawResponse(response).setHeader('Cache-Control', 'no-store');
     rawResponse(response).setHeader('Referrer-Policy', 'no-referrer');
@@ -34,8 +38,11 @@ abstract class NotificationsGuard implements CanActivate {
 export class InboxGuard extends NotificationsGuard {
   protected readonly remedy = 'This needs valid credentials: sign in, and try again.';
 
-  constructor(@Inject(Authenticator) private readonly authenticator: Authenticator) {
-    super();
+  constructor(
+    @Inject(HttpDrain) drain: HttpDrain,
+    @Inject(Authenticator) private readonly authenticator: Authenticator,
+  ) {
+    super(drain);
   }
 
   protected identify(request: HttpRequest): Promise<Identity | null> {
@@ -52,11 +59,12 @@ export class StreamGuard extends NotificationsGuard {
   protected readonly remedy = 'This needs valid credentials, or a fresh token from POST stream-token.';
 
   constructor(
+    @Inject(HttpDrain) drain: HttpDrain,
     @Inject(NOTIFICATIONS_OPTIONS) private readonly options: ResolvedOptions,
     @Inject(Authenticator) private readonly authenticator: Authenticator,
     @Inject(StreamTokens) private readonly streamTokens: StreamTokens,
   ) {
-    super();
+    super(drain);
   }
 
   protected async identify(request: HttpRequest): Promise<Identity | null> {

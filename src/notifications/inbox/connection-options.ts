@@ -1,11 +1,16 @@
+import type { Socket } from 'node:net';
 import type { DataSourceOptions } from 'typeorm';
 import type { PostgresAddress } from '../broker/broker.js';
 import { prepareSession, SESSION_OF_HOST, type SessionClient, withSession } from '../postgres-session.js';
 
 export type PostgresOptions = Extract<DataSourceOptions, { type: 'postgres' }>;
 
-/** What leads to the host's database, and nothing of what the host does there. */
-export function connectionOf(host: PostgresOptions, poolSize: number): PostgresOptions {
+/**
+ * What leads to the host's database, and nothing of what the host does there.
+ *
+ * @param stream makes the sockets.
+ */
+export function connectionOf(host: PostgresOptions, poolSize: number, stream: () => Socket): PostgresOptions {
   const master = host.replication?.master ?? host;
   const { host: hostname, port, username, password, database, ssl, applicationName } = { ...host, ...master };
   const extra = { ...host.extra } as Record<string, unknown> & { options?: string };
@@ -23,6 +28,7 @@ export function connectionOf(host: PostgresOptions, poolSize: number): PostgresO
       max: poolSize,
       options,
       keepAlive: true,
+      stream,
       // A server that has vanished without a word would hold the statement, and its caller, for ever.
       query_timeout: 40_000,
       // pg-pool's hook for a new connection, before it is handed out.

@@ -7,6 +7,7 @@ import { addressOf, connectionOf, type PostgresOptions } from './connection-opti
 import { createEntities } from './entities.js';
 import { createMigrations } from './migrations.js';
 import { sqlState } from './postgres-error.js';
+import { StatementLimit } from './statement-limit.js';
 
 /** A statement with a name, so that each connection parses and plans it once. */
 export interface Statement {
@@ -35,7 +36,7 @@ const UNLOCK = { name: 'unlock', text: 'SELECT pg_advisory_unlock(hashtextextend
 export class NotificationsDataSource extends DataSource {
   readonly schema: string;
   readonly tables: ReturnType<typeof createEntities>;
-  private closed = false;
+  private readonly limit: StatementLimit;
 
   /**
    * @param host how to reach Postgres: the options of the host's DataSource. With replication, its master.
@@ -50,8 +51,9 @@ export class NotificationsDataSource extends DataSource {
       );
     }
     const tables = createEntities(schema);
+    const limit = new StatementLimit();
     super({
-      ...connectionOf(host, poolSize),
+      ...connectionOf(host, poolSize, limit.stream),
       schema,
       entities: Object.values(tables),
       migrations: createMigrations(schema),
@@ -60,6 +62,7 @@ export class NotificationsDataSource extends DataSource {
     });
     this.schema = schema;
     this.tables = tables;
+    this.limit = limit;
   }
 
   /**
@@ -91,7 +94,10 @@ export class NotificationsDataSource extends DataSource {
   /** Connects. */
   override async initialize(): Promise<this> {
     await super.initialize();
-    listenToErrors(this);
+    const { master: pool } = this.driver as unknown as { master: EventEmitter };
+    // Between the moment in which the pool hands a client out and the one in which TypeORM listens to it nobody does.
+    pool.on('acquire', (client: SessionClient) => surviveErrors(client));
+    this.limit.watch(pool);
     return this;
   }
 
@@ -107,37 +113,46 @@ export class NotificationsDataSource extends DataSource {
   }
 
   /** Runs one statement, autocommitted, as a named prepared statement; TypeORM's own `query()` would parse it anew. */
-  readonly run: Run = async <Row>(statement: Statement, values: unknown[] = []) => {
-    this.checkOpen();
-    const runner = this.createQueryRunner();
-    try {
-      return await execute<Row>(runner, statement, values);
-    } finally {
-      await runner.release();
-    }
-  };
+  readonly run: Run = <Row>(statement: Statement, values: unknown[] = []) =>
+    this.limit.run(async () => {
+      const runner = this.createQueryRunner();
+      try {
+        return await this.execute<Row>(runner, statement, values);
+      } finally {
+        await runner.release();
+      }
+    });
 
   /** Runs several statements in one transaction; each sees what was committed before it began. */
-  async inTransaction<T>(work: (run: Run) => Promise<T>): Promise<T> {
-    this.checkOpen();
-    const runner = this.createQueryRunner();
-    try {
-      await runner.startTransaction();
-      const result = await work((statement, values = []) => execute(runner, statement, values));
-      await runner.commitTransaction();
-      return result;
-    } catch (error) {
-      // The connection may be gone: then Postgres has rolled back by itself, and the first error is the one that tells.
-      if (runner.isTransactionActive) await runner.rollbackTransaction().catch(() => undefined);
-      throw error;
-    } finally {
-      await runner.release();
-    }
+  inTransaction<T>(work: (run: Run) => Promise<T>): Promise<T> {
+    return this.limit.run(async () => {
+      const runner = this.createQueryRunner();
+      let isCommitting = false;
+      try {
+        await runner.startTransaction();
+        const result = await work((statement, values = []) => this.execute(runner, statement, values));
+        isCommitting = true;
+        await runner.commitTransaction();
+        return result;
+      } catch (error) {
+        // The connection may be gone: then Postgres has rolled back by itself, and the first error is the one that tells.
+        if (runner.isTransactionActive) await runner.rollbackTransaction().catch(() => undefined);
+        if (!isCommitting) this.limit.check();
+        throw error;
+      } finally {
+        await runner.release();
+      }
+    });
+  }
+
+  /** The application begins to shut down: calls that hang are ended soon. See {@link StatementLimit.set}. */
+  limitCalls(): void {
+    this.limit.set();
   }
 
   /** Closes the pool. What is asked of it from then on is refused as `CLOSED`. */
   override async destroy(): Promise<void> {
-    this.closed = true;
+    this.limit.end();
     await super.destroy();
   }
 
@@ -156,11 +171,6 @@ export class NotificationsDataSource extends DataSource {
     return await this.underMigrationLock({}, (executor) => executor.showMigrations());
   }
 
-  private checkOpen(): void {
-    if (!this.closed) return;
-    throw new NotificationsError('CLOSED', 'The application has shut down: the notifications are out of reach.');
-  }
-
   private async checkMigrations(): Promise<void> {
     const [{ missing }] = await this.query('SELECT to_regclass($1) IS NULL AS missing', [`${this.schema}.migration`]);
     if (!missing && !(await this.showMigrations())) return;
@@ -168,6 +178,22 @@ export class NotificationsDataSource extends DataSource {
       'INVALID_OPTIONS',
       `The tables in schema '${this.schema}' are not up to date, and autoMigrate is off. Call runNotificationsMigrations() in the pipeline before the application starts.`,
     );
+  }
+
+  private async execute<Row>(
+    runner: QueryRunner,
+    statement: Statement,
+    values: unknown[],
+    query_timeout?: number,
+  ): Promise<Row[]> {
+    const client: { query(config: object): Promise<{ rows: Row[] }> } = await runner.connect().catch((error) => {
+      this.limit.check();
+      throw error;
+    });
+    // The call may have waited for the connection.
+    this.limit.check();
+    const { rows } = await client.query({ ...statement, values, query_timeout });
+    return rows;
   }
 
   private async underMigrationLock<T>(
@@ -179,14 +205,14 @@ export class NotificationsDataSource extends DataSource {
     try {
       // Twenty instances may start on an empty database: nineteen wait here, longer than any other statement may.
       await runner.query(`SET statement_timeout = ${MIGRATION_TIMEOUT_MS}`);
-      await execute(runner, LOCK, [lock], MIGRATION_TIMEOUT_MS);
+      await this.execute(runner, LOCK, [lock], MIGRATION_TIMEOUT_MS);
       try {
         const [found] = await runner.query('SELECT true FROM pg_namespace WHERE nspname = $1', [this.schema]);
         if (!found) await runner.query(`CREATE SCHEMA IF NOT EXISTS ${this.schema}`);
         const executor = new MigrationExecutor(this, runner);
         return await work(Object.assign(executor, { transaction, fake }));
       } finally {
-        await execute(runner, UNLOCK, [lock]);
+        await this.execute(runner, UNLOCK, [lock]);
         // Not RESET: behind PgBouncer that is the server's value, not ours.
         await runner.query(`SET statement_timeout = '${STATEMENT_TIMEOUT}'`);
       }
@@ -221,24 +247,4 @@ export async function runNotificationsMigrations(
 /** The name of an advisory lock. It holds the schema; whoever hashes it adds the database. */
 export function lockName(schema: string, purpose: string): string {
   return `.${schema}.nestjs-crm-notifications.${purpose}`;
-}
-
-/**
- * Between the moment in which the pool hands a client out and the one in which TypeORM listens to it nobody does, and a
- * backend that is terminated just then would end the process. The error itself comes again with the first query.
- */
-function listenToErrors({ driver }: DataSource): void {
-  const { master: pool } = driver as unknown as { master: EventEmitter };
-  pool.on('acquire', (client: SessionClient) => surviveErrors(client));
-}
-
-async function execute<Row>(
-  runner: QueryRunner,
-  statement: Statement,
-  values: unknown[],
-  query_timeout?: number,
-): Promise<Row[]> {
-  const client: { query(config: object): Promise<{ rows: Row[] }> } = await runner.connect();
-  const { rows } = await client.query({ ...statement, values, query_timeout });
-  return rows;
 }
