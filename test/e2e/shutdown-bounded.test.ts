@@ -44,6 +44,10 @@ describe.each(['express', 'fastify'])(
       });
       const lines = createInterface({ input: child.stdout as Readable });
       const [address] = await once(lines, 'line');
+      let requests = 0;
+      lines.on('line', () => {
+        requests += 1;
+      });
       const { port } = new URL(address);
       // Keeps its connections, as proxies do.
       const agent = new Agent({ keepAlive: true });
@@ -75,7 +79,7 @@ describe.each(['express', 'fastify'])(
         expect({ code, signal }).toEqual({ code: null, signal: 'SIGTERM' });
         expect(performance.now() - began).toBeLessThan(BOUND_MS);
       };
-      return { call, open, terminate };
+      return { call, open, terminate, requests: () => requests };
     }
 
     /** A transaction of somebody else, which holds what `sql` locks until the test ends. */
@@ -131,6 +135,7 @@ describe.each(['express', 'fastify'])(
       const host = await startHost();
       await lock('LOCK TABLE notifications.outbox, notifications.inbox_item, notifications.instance');
       const list = host.call('ben', 'GET', '/notifications');
+      await eventually(() => expect(host.requests()).toBe(1));
       await waitForLock(3);
       await host.terminate();
       expect((await list)?.status).toBe(503);
@@ -152,6 +157,7 @@ describe.each(['express', 'fastify'])(
         host.call('cat', 'POST', '/send', { to: 'cat' }),
       ];
       await host.open('GET /notifications/stream HTTP/1.1\r\nHost: x\r\nX-User: cat\r\n\r\n');
+      await eventually(() => expect(host.requests()).toBe(1 + calls.length + 1));
       await host.terminate();
       expect((await Promise.all(calls)).map((answer) => answer?.status)).toEqual(calls.map(() => 503));
     });

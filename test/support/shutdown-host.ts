@@ -7,7 +7,7 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import { NotificationService, NotificationsModule } from '../../src/notifications/index.js';
 
 // A host with Nest's defaults, as a process of its own. Arguments: the URL of its database, the one of the module's, the
-// adapter. Prints the address that it listens on.
+// adapter. Prints the address that it listens on, then a line for each request.
 const [hostUrl = '', url = '', adapter = ''] = process.argv.slice(2);
 const { DataSource } = await import('typeorm');
 
@@ -42,6 +42,10 @@ class HostModule {}
 process.stdin.resume().once('close', () => process.exit(1));
 const app = await NestFactory.create(HostModule, adapter === 'fastify' ? new FastifyAdapter() : new ExpressAdapter(), {
   logger: ['error'],
+});
+app.use((_request: unknown, _response: unknown, next: () => void) => {
+  process.stdout.write('request\n');
+  next();
 });
 app.enableShutdownHooks();
 await app.listen(0, '127.0.0.1');
