@@ -6,6 +6,7 @@ import { HttpDrain } from './http-drain.js';
 import { refusal } from './http-errors.js';
 import { type HttpResponse, queryParameter, rawResponse } from './http-message.js';
 import { setIdentity } from './identity.js';
+import { OwnAnswers } from './own-answers.js';
 import { StreamTokens } from './stream-token.js';
 
 abstract class NotificationsGuard implements CanActivate {
@@ -19,6 +20,9 @@ abstract class NotificationsGuard implements CanActivate {
     // Before anything can fail: errors must not be stored either, and the URL of a stream may hold a token.
     rawResponse(response).setHeader('Cache-Control', 'no-store');
     rawResponse(response).setHeader('Referrer-Policy', 'no-referrer');
+    // For a cache that stores it all the same.
+    rawResponse(response).appendHeader('Vary', 'Authorization, Cookie');
+    this.expectOwn(request, response);
     try {
       const identity = await this.identify(request);
       if (!identity) throw new UnauthorizedException(this.remedy);
@@ -30,6 +34,7 @@ abstract class NotificationsGuard implements CanActivate {
   }
 
   protected abstract readonly remedy: string;
+  protected abstract expectOwn(request: HttpRequest, response: HttpResponse): void;
   protected abstract identify(request: HttpRequest): Promise<Identity | null>;
 }
 
@@ -40,9 +45,14 @@ export class InboxGuard extends NotificationsGuard {
 
   constructor(
     @Inject(HttpDrain) drain: HttpDrain,
+    @Inject(OwnAnswers) private readonly own: OwnAnswers,
     @Inject(Authenticator) private readonly authenticator: Authenticator,
   ) {
     super(drain);
+  }
+
+  protected expectOwn(request: HttpRequest, response: HttpResponse): void {
+    this.own.expectAnswer(request, response);
   }
 
   protected identify(request: HttpRequest): Promise<Identity | null> {
@@ -63,8 +73,13 @@ export class StreamGuard extends NotificationsGuard {
     @Inject(NOTIFICATIONS_OPTIONS) private readonly options: ResolvedOptions,
     @Inject(Authenticator) private readonly authenticator: Authenticator,
     @Inject(StreamTokens) private readonly streamTokens: StreamTokens,
+    @Inject(OwnAnswers) private readonly own: OwnAnswers,
   ) {
     super(drain);
+  }
+
+  protected expectOwn(request: HttpRequest, response: HttpResponse): void {
+    this.own.expectEvents(request, response);
   }
 
   protected async identify(request: HttpRequest): Promise<Identity | null> {
