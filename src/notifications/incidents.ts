@@ -24,6 +24,11 @@ export class Incidents {
     this.logger.warn(`${task}: ${what} (${message}); trying again.`);
   }
 
+  /** The application can't start yet. */
+  startWaits(reason: string): void {
+    this.logger.warn(`The start waits: ${oneLine(reason)}.`);
+  }
+
   /** The relay has given up on rows of the outbox. Ten of a minute are logged, the others counted. */
   parked(rows: readonly { pos: string; error: string }[]): void {
     const now = Date.now();

@@ -12,6 +12,7 @@ import {
 import type { Broker } from './broker/broker.js';
 import { applyCors } from './http/cors.js';
 import { checkHttpOptions, createControllers, HTTP_PROVIDERS } from './http/http.providers.js';
+import { HttpDrain } from './http/http-drain.js';
 import { ConnectionCounts } from './inbox/connection-counts.js';
 import { NotificationsDataSource } from './inbox/database.js';
 import { DirectDelivery } from './inbox/direct-delivery.js';
@@ -31,8 +32,11 @@ import { PROVIDERS } from './notifications.providers.js';
 import { NOTIFICATIONS_BROKER, NOTIFICATIONS_OPTIONS, NOTIFICATIONS_PATH } from './notifications.tokens.js';
 import { Hub } from './stream/hub.js';
 
-/** How long the shutdown waits for what is under way. */
-const SHUTDOWN_MS = 5_000;
+/**
+ * How long after its beginning the shutdown ends, whatever hangs. What hangs in Postgres or in HTTP has ended before: see
+ * `StatementLimit` and `HttpDrain`.
+ */
+const SHUTDOWN_MS = 4_500;
 
 const EXTRAS: Required<NotificationsExtras> = {
   path: 'notifications',
@@ -57,7 +61,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
         ...(definition.providers ?? []),
         RESOLVED_OPTIONS,
         { provide: NOTIFICATIONS_PATH, useValue: extras.controllers ? extras.path : null },
-        ...(extras.controllers ? HTTP_PROVIDERS : []),
+        ...(extras.controllers ? HTTP_PROVIDERS : [HttpDrain]),
         ...PROVIDERS,
       ],
       exports: [NotificationService, OutboxMonitor, ParkedNotifications],
@@ -87,6 +91,9 @@ export class NotificationsModule
   extends ConfigurableModuleClass
   implements NestModule, OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown
 {
+  /** When the shutdown has to be over, by `performance.now()`. */
+  private endsAt?: number;
+
   constructor(
     @Inject(NOTIFICATIONS_OPTIONS) private readonly options: ResolvedOptions,
     @Inject(NOTIFICATIONS_PATH) private readonly path: string | null,
@@ -98,6 +105,7 @@ export class NotificationsModule
     @Inject(Purge) private readonly purge: Purge,
     @Inject(Hub) private readonly hub: Hub,
     @Inject(ConnectionCounts) private readonly counts: ConnectionCounts,
+    @Inject(HttpDrain) private readonly http: HttpDrain,
   ) {
     super();
   }
@@ -115,14 +123,20 @@ export class NotificationsModule
 
   /** Streams end before the HTTP server closes: it would wait for them for ever. */
   async beforeApplicationShutdown(): Promise<void> {
+    this.endsAt ??= performance.now() + SHUTDOWN_MS;
+    this.database.limitCalls();
+    this.http.start();
     await this.hub.shutdown();
   }
 
   /** Requests have been answered by now: what they sent is finished, and only then the pool goes. */
   async onApplicationShutdown(): Promise<void> {
+    this.http.stop();
     // A host may close twice: Nest then calls every hook twice.
     if (!this.database.isInitialized) return;
-    await atMost(SHUTDOWN_MS, this.finish());
+    const now = performance.now();
+    // Where the host itself drained for longer, a second is left: no call takes more by then.
+    await atMost(Math.max((this.endsAt ?? now + SHUTDOWN_MS) - now, 1_000), this.finish());
   }
 
   private async finish(): Promise<void> {

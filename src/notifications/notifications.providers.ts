@@ -24,13 +24,15 @@ import { Hub } from './stream/hub.js';
 export const PROVIDERS: Provider[] = [
   {
     provide: NOTIFICATIONS_HOST,
-    inject: [NOTIFICATIONS_OPTIONS, ModuleRef],
-    useFactory: (options: ResolvedOptions, modules: ModuleRef) => hostDataSource(options.dataSource, modules),
+    inject: [NOTIFICATIONS_OPTIONS, ModuleRef, Incidents],
+    useFactory: (options: ResolvedOptions, modules: ModuleRef, incidents: Incidents) =>
+      hostDataSource(options.dataSource, modules, (reason) => incidents.startWaits(reason)),
   },
   {
     provide: NotificationsDataSource,
-    inject: [NOTIFICATIONS_HOST, NOTIFICATIONS_OPTIONS],
-    useFactory: (host: DataSource, options: ResolvedOptions) => NotificationsDataSource.start(host.options, options),
+    inject: [NOTIFICATIONS_HOST, NOTIFICATIONS_OPTIONS, Incidents],
+    useFactory: (host: DataSource, options: ResolvedOptions, incidents: Incidents) =>
+      NotificationsDataSource.start(host.options, { ...options, onWait: (reason) => incidents.startWaits(reason) }),
   },
   Incidents,
   {

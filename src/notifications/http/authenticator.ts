@@ -6,6 +6,7 @@ import { internalError } from './http-exceptions.js';
 import { checkIdentity, isOver } from './identity.js';
 import { JwtVerifier } from './jwt-verifier.js';
 import { describeWithoutCredentials } from './redact.js';
+import { withTokenAlone } from './token-request.js';
 
 /** RFC 6750, 2.1; the scheme's name is case-insensitive. */
 const BEARER = /^Bearer +([\w.~+/-]+=*) *$/i;
@@ -42,9 +43,12 @@ export class Authenticator {
     return this.identifyBy(token, request);
   }
 
-  /** As {@link identify}, with an access token out of the URL in place of the headers. `authenticate` sees the request. */
+  /**
+   * As {@link identify}, by an access token out of the URL alone: `authenticate` sees the request without any other
+   * credential. A bad token never falls back to a cookie that happens to come along.
+   */
   async identifyByToken(token: string, request: HttpRequest): Promise<Identity | null> {
-    return this.identifyBy(token, request);
+    return this.identifyBy(token, this.jwt ? request : withTokenAlone(request, token));
   }
 
   private async identifyBy(token: string | undefined, request: HttpRequest): Promise<Identity | null> {

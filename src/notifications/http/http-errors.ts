@@ -7,10 +7,13 @@ import {
   Logger,
   type NestInterceptor,
 } from '@nestjs/common';
-import { catchError, type Observable, throwError } from 'rxjs';
+import { catchError, map, type Observable, throwError } from 'rxjs';
 import { NotificationsError } from '../notifications.error.js';
+import type { HttpRequest } from '../notifications.options.js';
 import { badRequest, internalError, serviceUnavailable, tooManyRequests } from './http-exceptions.js';
 import { type HttpResponse, rawResponse } from './http-message.js';
+import { JsonAnswer } from './json-answer.js';
+import { markOwn } from './own-answers.js';
 
 /** Seconds that a client is asked to wait after a 503. */
 const RETRY_AFTER_S = '5';
@@ -55,11 +58,18 @@ export function refusal(error: unknown, response: HttpResponse): unknown {
   return exception;
 }
 
-/** {@link refusal} for the handlers that answer JSON. */
+/** What the handlers that answer JSON give and throw, as it leaves the innermost of all interceptors. */
 @Injectable()
-export class HttpErrors implements NestInterceptor {
-  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
-    const response = context.switchToHttp().getResponse<HttpResponse>();
-    return next.handle().pipe(catchError((error: unknown) => throwError(() => refusal(error, response))));
+export class HttpAnswers implements NestInterceptor {
+  intercept(context: ExecutionContext, next: CallHandler<object>): Observable<JsonAnswer> {
+    const http = context.switchToHttp();
+    const response = http.getResponse<HttpResponse>();
+    return next.handle().pipe(
+      map((body) => {
+        markOwn(http.getRequest<HttpRequest>());
+        return new JsonAnswer(body);
+      }),
+      catchError((error: unknown) => throwError(() => refusal(error, response))),
+    );
   }
 }

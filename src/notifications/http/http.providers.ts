@@ -3,18 +3,32 @@ import type { NotificationsExtras, ResolvedOptions } from '../notifications.opti
 import { Authenticator } from './authenticator.js';
 import { corsMiddleware } from './cors.js';
 import { DirectStreams } from './direct-streams.js';
+import { HostThrottlers, leaveAlone } from './host-enhancers.js';
+import { HttpDrain } from './http-drain.js';
 import { createInboxController } from './inbox.controller.js';
+import { OwnAnswers } from './own-answers.js';
 import { SocketStreams } from './socket-streams.js';
 import { createStreamController } from './stream.controller.js';
 import { StreamTokens, streamTokenKey } from './stream-token.js';
 
 /** What the controllers inject, besides `NotificationService` and `NOTIFICATIONS_OPTIONS`. */
-export const HTTP_PROVIDERS: Type<unknown>[] = [Authenticator, StreamTokens, SocketStreams, DirectStreams];
+export const HTTP_PROVIDERS: Type<unknown>[] = [
+  Authenticator,
+  StreamTokens,
+  SocketStreams,
+  DirectStreams,
+  HttpDrain,
+  HostThrottlers,
+  OwnAnswers,
+];
 
 /** The controllers of one module: new classes at each call, so that no path or decorator of one reaches another. */
 export function createControllers(extras: Required<Pick<NotificationsExtras, 'path' | 'controllerDecorators'>>) {
   const controllers = [createStreamController(extras.path), createInboxController(extras.path)];
-  for (const controller of controllers) applyDecorators(...extras.controllerDecorators)(controller);
+  for (const controller of controllers) {
+    leaveAlone(controller);
+    applyDecorators(...extras.controllerDecorators)(controller);
+  }
   return controllers;
 }
 

@@ -17,7 +17,7 @@ import {
 import type { InboxNumbers, InboxPage } from '../notification.js';
 import { NotificationService } from '../notification.service.js';
 import type { Identity } from '../notifications.options.js';
-import { HttpErrors } from './http-errors.js';
+import { HttpAnswers } from './http-errors.js';
 import { CurrentIdentity, inboxOf } from './identity.js';
 import { InboxGuard } from './notifications.guard.js';
 import { notInInbox, parseId, parseListQuery, parseReadFlag, parseReadTarget } from './requests.js';
@@ -30,7 +30,7 @@ import { type IssuedStreamToken, StreamTokens } from './stream-token.js';
 export function createInboxController(path: string): Type<unknown> {
   @Controller({ path, version: VERSION_NEUTRAL })
   @UseGuards(InboxGuard)
-  @UseInterceptors(HttpErrors)
+  @UseInterceptors(HttpAnswers)
   class NotificationsController {
     constructor(
       @Inject(NotificationService) private readonly notifications: NotificationService,

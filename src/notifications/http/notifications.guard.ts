@@ -2,19 +2,27 @@ import { type CanActivate, type ExecutionContext, Inject, Injectable, Unauthoriz
 import type { HttpRequest, Identity, ResolvedOptions } from '../notifications.options.js';
 import { NOTIFICATIONS_OPTIONS } from '../notifications.tokens.js';
 import { Authenticator } from './authenticator.js';
+import { HttpDrain } from './http-drain.js';
 import { refusal } from './http-errors.js';
 import { type HttpResponse, queryParameter, rawResponse } from './http-message.js';
 import { setIdentity } from './identity.js';
+import { OwnAnswers } from './own-answers.js';
 import { StreamTokens } from './stream-token.js';
 
 abstract class NotificationsGuard implements CanActivate {
+  constructor(private readonly drain: HttpDrain) {}
+
   async canActivate(context: ExecutionContext): Promise<true> {
     const http = context.switchToHttp();
     const request = http.getRequest<HttpRequest>();
     const response = http.getResponse<HttpResponse>();
+    this.drain.track(rawResponse(response));
     // Before anything can fail: errors must not be stored either, and the URL of a stream may hold a token.
     rawResponse(response).setHeader('Cache-Control', 'no-store');
     rawResponse(response).setHeader('Referrer-Policy', 'no-referrer');
+    // For a cache that stores it all the same.
+    rawResponse(response).appendHeader('Vary', 'Authorization, Cookie');
+    this.expectOwn(request, response);
     try {
       const identity = await this.identify(request);
       if (!identity) throw new UnauthorizedException(this.remedy);
@@ -26,6 +34,7 @@ abstract class NotificationsGuard implements CanActivate {
   }
 
   protected abstract readonly remedy: string;
+  protected abstract expectOwn(request: HttpRequest, response: HttpResponse): void;
   protected abstract identify(request: HttpRequest): Promise<Identity | null>;
 }
 
@@ -34,8 +43,16 @@ abstract class NotificationsGuard implements CanActivate {
 export class InboxGuard extends NotificationsGuard {
   protected readonly remedy = 'This needs valid credentials: sign in, and try again.';
 
-  constructor(@Inject(Authenticator) private readonly authenticator: Authenticator) {
-    super();
+  constructor(
+    @Inject(HttpDrain) drain: HttpDrain,
+    @Inject(OwnAnswers) private readonly own: OwnAnswers,
+    @Inject(Authenticator) private readonly authenticator: Authenticator,
+  ) {
+    super(drain);
+  }
+
+  protected expectOwn(request: HttpRequest, response: HttpResponse): void {
+    this.own.expectAnswer(request, response);
   }
 
   protected identify(request: HttpRequest): Promise<Identity | null> {
@@ -52,11 +69,17 @@ export class StreamGuard extends NotificationsGuard {
   protected readonly remedy = 'This needs valid credentials, or a fresh token from POST stream-token.';
 
   constructor(
+    @Inject(HttpDrain) drain: HttpDrain,
     @Inject(NOTIFICATIONS_OPTIONS) private readonly options: ResolvedOptions,
     @Inject(Authenticator) private readonly authenticator: Authenticator,
     @Inject(StreamTokens) private readonly streamTokens: StreamTokens,
+    @Inject(OwnAnswers) private readonly own: OwnAnswers,
   ) {
-    super();
+    super(drain);
+  }
+
+  protected expectOwn(request: HttpRequest, response: HttpResponse): void {
+    this.own.expectEvents(request, response);
   }
 
   protected async identify(request: HttpRequest): Promise<Identity | null> {

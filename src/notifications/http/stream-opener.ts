@@ -16,6 +16,7 @@ import { refusal } from './http-errors.js';
 import { internalError } from './http-exceptions.js';
 import { type HttpResponse, rawResponse } from './http-message.js';
 import { identityOf, inboxOf } from './identity.js';
+import { markOwn } from './own-answers.js';
 import { describeWithoutCredentials } from './redact.js';
 import { parseLastEventId } from './requests.js';
 import { type Open, SocketStreams } from './socket-streams.js';
@@ -91,5 +92,6 @@ export class StreamOpener implements CanActivate {
 
 /** The stream that {@link StreamOpener} has a place for; nothing where it goes to the socket itself. */
 export function openStream(request: HttpRequest): Observable<MessageEvent> {
+  markOwn(request);
   return (request as unknown as { [OPEN]: Open })[OPEN]();
 }

@@ -2,10 +2,13 @@ import type { EventEmitter } from 'node:events';
 import { DataSource, type DataSourceOptions, type Migration, MigrationExecutor, type QueryRunner } from 'typeorm';
 import type { PostgresAddress } from '../broker/broker.js';
 import { NotificationsError } from '../notifications.error.js';
+import { type SessionClient, surviveErrors } from '../postgres-session.js';
 import { addressOf, connectionOf, type PostgresOptions } from './connection-options.js';
 import { createEntities } from './entities.js';
+import { MigrationWait } from './migration-wait.js';
 import { createMigrations } from './migrations.js';
 import { sqlState } from './postgres-error.js';
+import { StatementLimit } from './statement-limit.js';
 
 /** A statement with a name, so that each connection parses and plans it once. */
 export interface Statement {
@@ -16,6 +19,15 @@ export interface Statement {
 /** Runs a statement, on one connection of the pool or in a transaction. */
 export type Run = <Row>(statement: Statement, values?: unknown[]) => Promise<Row[]>;
 
+interface DatabaseOptions {
+  /** The schema of the module's tables. @default 'notifications' */
+  schema?: string;
+  /** Connections at most. @default 4 */
+  poolSize?: number;
+  /** Is told what a start waits for, every half a minute. */
+  onWait?: (reason: string) => void;
+}
+
 /** What TypeORM's command line passes on. */
 interface MigrationOptions {
   transaction?: 'all' | 'none' | 'each';
@@ -24,7 +36,17 @@ interface MigrationOptions {
 
 const INSUFFICIENT_PRIVILEGE = '42501';
 const MIGRATION_TIMEOUT_MS = 600_000;
-const LOCK = { name: 'lock', text: 'SELECT pg_advisory_lock(hashtextextended(current_database() || $1, 0))' };
+const TABLE_LOCK_MS = 2_000;
+const LOCK_KEY = 'hashtextextended(current_database() || $1, 0)';
+const TRY_LOCK = { name: 'try_lock', text: `SELECT pg_try_advisory_lock(${LOCK_KEY}) AS ok` };
+const LOCK_HOLDER = {
+  name: 'lock_holder',
+  text: `
+    SELECT a.pid, a.application_name AS application FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+    WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+      AND (l.classid::bigint << 32 | l.objid::bigint) = ${LOCK_KEY}`,
+};
 const UNLOCK = { name: 'unlock', text: 'SELECT pg_advisory_unlock(hashtextextended(current_database() || $1, 0))' };
 
 /**
@@ -34,14 +56,14 @@ const UNLOCK = { name: 'unlock', text: 'SELECT pg_advisory_unlock(hashtextextend
 export class NotificationsDataSource extends DataSource {
   readonly schema: string;
   readonly tables: ReturnType<typeof createEntities>;
-  private closed = false;
+  private readonly limit: StatementLimit;
+  private readonly onWait: (reason: string) => void;
 
   /**
    * @param host how to reach Postgres: the options of the host's DataSource. With replication, its master.
-   * @param options `schema`: the schema of the module's tables; `poolSize`: connections at most.
    */
-  constructor(host: DataSourceOptions, options: { schema?: string; poolSize?: number } = {}) {
-    const { schema = 'notifications', poolSize = 4 } = options;
+  constructor(host: DataSourceOptions, options: DatabaseOptions = {}) {
+    const { schema = 'notifications', poolSize = 4, onWait = () => {} } = options;
     if (host.type !== 'postgres') {
       throw new NotificationsError(
         'INVALID_OPTIONS',
@@ -49,8 +71,9 @@ export class NotificationsDataSource extends DataSource {
       );
     }
     const tables = createEntities(schema);
+    const limit = new StatementLimit();
     super({
-      ...connectionOf(host, poolSize),
+      ...connectionOf(host, poolSize, limit.stream),
       schema,
       entities: Object.values(tables),
       migrations: createMigrations(schema),
@@ -59,6 +82,8 @@ export class NotificationsDataSource extends DataSource {
     });
     this.schema = schema;
     this.tables = tables;
+    this.limit = limit;
+    this.onWait = onWait;
   }
 
   /**
@@ -68,7 +93,7 @@ export class NotificationsDataSource extends DataSource {
    */
   static async start(
     host: DataSourceOptions,
-    options: { schema: string; poolSize: number; autoMigrate: boolean },
+    options: DatabaseOptions & { schema: string; poolSize: number; autoMigrate: boolean },
   ): Promise<NotificationsDataSource> {
     const database = new NotificationsDataSource(host, options);
     await database.initialize();
@@ -90,7 +115,10 @@ export class NotificationsDataSource extends DataSource {
   /** Connects. */
   override async initialize(): Promise<this> {
     await super.initialize();
-    listenToErrors(this);
+    const { master: pool } = this.driver as unknown as { master: EventEmitter };
+    // Between the moment in which the pool hands a client out and the one in which TypeORM listens to it nobody does.
+    pool.on('acquire', (client: SessionClient) => surviveErrors(client));
+    this.limit.watch(pool);
     return this;
   }
 
@@ -106,37 +134,46 @@ export class NotificationsDataSource extends DataSource {
   }
 
   /** Runs one statement, autocommitted, as a named prepared statement; TypeORM's own `query()` would parse it anew. */
-  readonly run: Run = async <Row>(statement: Statement, values: unknown[] = []) => {
-    this.checkOpen();
-    const runner = this.createQueryRunner();
-    try {
-      return await execute<Row>(runner, statement, values);
-    } finally {
-      await runner.release();
-    }
-  };
+  readonly run: Run = <Row>(statement: Statement, values: unknown[] = []) =>
+    this.limit.run(async () => {
+      const runner = this.createQueryRunner();
+      try {
+        return await this.execute<Row>(runner, statement, values);
+      } finally {
+        await runner.release();
+      }
+    });
 
   /** Runs several statements in one transaction; each sees what was committed before it began. */
-  async inTransaction<T>(work: (run: Run) => Promise<T>): Promise<T> {
-    this.checkOpen();
-    const runner = this.createQueryRunner();
-    try {
-      await runner.startTransaction();
-      const result = await work((statement, values = []) => execute(runner, statement, values));
-      await runner.commitTransaction();
-      return result;
-    } catch (error) {
-      // The connection may be gone: then Postgres has rolled back by itself, and the first error is the one that tells.
-      if (runner.isTransactionActive) await runner.rollbackTransaction().catch(() => undefined);
-      throw error;
-    } finally {
-      await runner.release();
-    }
+  inTransaction<T>(work: (run: Run) => Promise<T>): Promise<T> {
+    return this.limit.run(async () => {
+      const runner = this.createQueryRunner();
+      let isCommitting = false;
+      try {
+        await runner.startTransaction();
+        const result = await work((statement, values = []) => this.execute(runner, statement, values));
+        isCommitting = true;
+        await runner.commitTransaction();
+        return result;
+      } catch (error) {
+        // The connection may be gone: then Postgres has rolled back by itself, and the first error is the one that tells.
+        if (runner.isTransactionActive) await runner.rollbackTransaction().catch(() => undefined);
+        if (!isCommitting) this.limit.check();
+        throw error;
+      } finally {
+        await runner.release();
+      }
+    });
+  }
+
+  /** The application begins to shut down: calls that hang are ended soon. See {@link StatementLimit.set}. */
+  limitCalls(): void {
+    this.limit.set();
   }
 
   /** Closes the pool. What is asked of it from then on is refused as `CLOSED`. */
   override async destroy(): Promise<void> {
-    this.closed = true;
+    this.limit.end();
     await super.destroy();
   }
 
@@ -155,11 +192,6 @@ export class NotificationsDataSource extends DataSource {
     return await this.underMigrationLock({}, (executor) => executor.showMigrations());
   }
 
-  private checkOpen(): void {
-    if (!this.closed) return;
-    throw new NotificationsError('CLOSED', 'The application has shut down: the notifications are out of reach.');
-  }
-
   private async checkMigrations(): Promise<void> {
     const [{ missing }] = await this.query('SELECT to_regclass($1) IS NULL AS missing', [`${this.schema}.migration`]);
     if (!missing && !(await this.showMigrations())) return;
@@ -169,6 +201,22 @@ export class NotificationsDataSource extends DataSource {
     );
   }
 
+  private async execute<Row>(
+    runner: QueryRunner,
+    statement: Statement,
+    values: unknown[],
+    query_timeout?: number,
+  ): Promise<Row[]> {
+    const client: { query(config: object): Promise<{ rows: Row[] }> } = await runner.connect().catch((error) => {
+      this.limit.check();
+      throw error;
+    });
+    // The call may have waited for the connection.
+    this.limit.check();
+    const { rows } = await client.query({ ...statement, values, query_timeout });
+    return rows;
+  }
+
   private async underMigrationLock<T>(
     { transaction = 'each', fake = false }: MigrationOptions = {},
     work: (executor: MigrationExecutor) => Promise<T>,
@@ -176,21 +224,36 @@ export class NotificationsDataSource extends DataSource {
     const runner = this.createQueryRunner();
     const lock = lockName(this.schema, 'migrate');
     try {
-      // Twenty instances may start on an empty database: nineteen wait here, longer than any other statement may.
-      await runner.query(`SET statement_timeout = ${MIGRATION_TIMEOUT_MS}; SET lock_timeout = 0`);
-      await execute(runner, LOCK, [lock], MIGRATION_TIMEOUT_MS);
+      // Not RESET afterwards: behind PgBouncer that is the server's value, not ours. A lock on a table is waited for only a
+      // moment: whoever writes to the table would wait behind us.
+      const [before] = await runner.query(
+        `SELECT current_setting('statement_timeout') AS statement, current_setting('lock_timeout') AS lock`,
+      );
+      await runner.query(`SET statement_timeout = ${MIGRATION_TIMEOUT_MS}; SET lock_timeout = ${TABLE_LOCK_MS}`);
+      const wait = new MigrationWait(this.onWait, () => this.limit.check());
+      // Twenty instances may start on an empty database: nineteen wait here.
+      await wait.until(
+        async () => (await this.execute<{ ok: boolean }>(runner, TRY_LOCK, [lock]))[0]?.ok === true,
+        () => this.describeHolder(runner, lock),
+      );
       try {
         const [found] = await runner.query('SELECT true FROM pg_namespace WHERE nspname = $1', [this.schema]);
         if (!found) await runner.query(`CREATE SCHEMA IF NOT EXISTS ${this.schema}`);
-        const executor = new MigrationExecutor(this, runner);
-        return await work(Object.assign(executor, { transaction, fake }));
+        return await wait.whileLocked(() =>
+          work(Object.assign(new MigrationExecutor(this, runner), { transaction, fake })),
+        );
       } finally {
-        await execute(runner, UNLOCK, [lock]);
-        await runner.query('RESET statement_timeout; RESET lock_timeout');
+        await this.execute(runner, UNLOCK, [lock]);
+        await runner.query(`SET statement_timeout = '${before.statement}'; SET lock_timeout = '${before.lock}'`);
       }
     } finally {
       await runner.release();
     }
+  }
+
+  private async describeHolder(runner: QueryRunner, lock: string): Promise<string> {
+    const [holder] = await this.execute<{ pid: number; application: string }>(runner, LOCK_HOLDER, [lock]);
+    return holder ? `process ${holder.pid} of application '${holder.application}'` : 'nobody just now';
   }
 }
 
@@ -219,28 +282,4 @@ export async function runNotificationsMigrations(
 /** The name of an advisory lock. It holds the schema; whoever hashes it adds the database. */
 export function lockName(schema: string, purpose: string): string {
   return `.${schema}.nestjs-crm-notifications.${purpose}`;
-}
-
-/**
- * Between the moment in which the pool hands a client out and the one in which TypeORM listens to it nobody does, and a
- * backend that is terminated just then would end the process. The error itself comes again with the first query.
- */
-function listenToErrors({ driver }: DataSource): void {
-  const { master: pool } = driver as unknown as { master: EventEmitter };
-  pool.on('acquire', (client: EventEmitter) => {
-    if (!client.listeners('error').includes(ignore)) client.on('error', ignore);
-  });
-}
-
-function ignore(): void {}
-
-async function execute<Row>(
-  runner: QueryRunner,
-  statement: Statement,
-  values: unknown[],
-  query_timeout?: number,
-): Promise<Row[]> {
-  const client: { query(config: object): Promise<{ rows: Row[] }> } = await runner.connect();
-  const { rows } = await client.query({ ...statement, values, query_timeout });
-  return rows;
 }

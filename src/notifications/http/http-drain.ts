@@ -1,0 +1,74 @@
+import type { Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { Inject, Injectable } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+
+const LOOK_MS = 100;
+/** A connection without any request, as browsers open ahead of need, holds the shutdown up until now. */
+const SILENT_MS = 2_000;
+/** A response that is written, and whose client does not read it. */
+const UNREAD_MS = 3_000;
+/** A response of ours that is not written at all: by now every call to Postgres has ended. */
+const UNANSWERED_MS = 4_000;
+
+/**
+ * Lets the HTTP server close in time. Node's `server.close()` waits for every connection with a request in flight, then for
+ * its keep-alive (5 s and more), and for ever for a client that does not read.
+ */
+@Injectable()
+export class HttpDrain {
+  private readonly responses = new Set<ServerResponse>();
+  private timer?: NodeJS.Timeout;
+
+  constructor(@Inject(HttpAdapterHost) private readonly host: HttpAdapterHost) {}
+
+  /** Call it for each request to our controllers, before it waits for anything. */
+  track(response: ServerResponse): void {
+    this.responses.add(response);
+    response.once('close', () => this.responses.delete(response));
+  }
+
+  /** The application begins to shut down, and Nest will soon close the server. */
+  start(): void {
+    // A worker has none.
+    const server: Partial<Server> | null | undefined = this.host.httpAdapter?.getHttpServer();
+    if (!server || this.timer) return;
+    // A proxy that sends one request after the other on its kept connection would never let it become idle.
+    server.prependListener?.('request', (_, response) => {
+      response.shouldKeepAlive = false;
+    });
+    const began = performance.now();
+    this.timer = setInterval(() => {
+      if (server.listening === false) server.closeIdleConnections?.();
+      const elapsed = performance.now() - began;
+      if (elapsed >= SILENT_MS) for (const socket of silentSockets(server)) socket.destroy();
+      for (const response of this.responses) {
+        if (elapsed >= (response.writableEnded ? UNREAD_MS : UNANSWERED_MS)) destroy(response);
+      }
+    }, LOOK_MS);
+    this.timer.unref();
+  }
+
+  stop(): void {
+    clearInterval(this.timer);
+  }
+}
+
+/** The response of `node:http2` is no stream itself. */
+function destroy(response: ServerResponse & { stream?: { destroy(): void } }): void {
+  (response.stream ?? response).destroy();
+}
+
+/** What `closeIdleConnections()` looks through. It leaves connections alone that have not sent anything yet. */
+interface ConnectionsList {
+  all(): { incoming?: unknown; socket?: (Socket & { _httpMessage?: unknown }) | null }[];
+}
+
+/** Connections on which no request is in flight; none where Node keeps its list of them in another way. */
+function silentSockets(server: object): Socket[] {
+  const key = Object.getOwnPropertySymbols(server).find(({ description }) => description === 'http.server.connections');
+  const list = key && (server as Record<symbol, Partial<ConnectionsList> | undefined>)[key];
+  return (list?.all?.() ?? []).flatMap(({ incoming, socket }) =>
+    socket && !incoming && !socket._httpMessage ? [socket] : [],
+  );
+}

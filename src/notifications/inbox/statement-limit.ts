@@ -1,0 +1,90 @@
+import type { EventEmitter } from 'node:events';
+import { Socket } from 'node:net';
+import { NotificationsError } from '../notifications.error.js';
+import { type CancellableClient, cancelStatement } from './cancel-statement.js';
+import { sqlState } from './postgres-error.js';
+
+/** From this long after the limit was set, a call that takes longer than {@link MAX_CALL_MS} ends all calls. */
+const BEGINS_AFTER_MS = 2_500;
+const MAX_CALL_MS = 1_000;
+const LOOK_MS = 100;
+/** How long Postgres may take to cancel. */
+const CANCEL_MS = 300;
+const QUERY_CANCELED = '57014';
+
+/**
+ * Ends what hangs while the application shuts down: calls that wait for a lock, for a Postgres that has gone silent, for a
+ * connection. Healthy calls go on, however long the rest of the shutdown takes.
+ */
+export class StatementLimit {
+  /** When each call began. */
+  private readonly calls = new Map<symbol, number>();
+  /** Clients of the pool that somebody has. */
+  private readonly clients = new Set<CancellableClient>();
+  private readonly sockets = new AbortController();
+  private isSet = false;
+  private over = false;
+
+  /** Makes the sockets of the pool's connections, as `pg`'s option `stream`. */
+  readonly stream = (): Socket => new Socket({ signal: this.sockets.signal });
+
+  watch(pool: EventEmitter): void {
+    pool.on('acquire', (client: CancellableClient) => this.clients.add(client));
+    pool.on('release', (_: unknown, client: CancellableClient) => this.clients.delete(client));
+  }
+
+  /** @throws {NotificationsError} `CLOSED` once nothing more may be sent to Postgres. */
+  check(): void {
+    if (this.over) throw closed();
+  }
+
+  /** Nothing more may be sent to Postgres; what was sent is answered. */
+  end(): void {
+    this.over = true;
+  }
+
+  /**
+   * Runs a call.
+   *
+   * @throws {NotificationsError} `CLOSED` if it was cancelled: it has changed nothing.
+   */
+  async run<T>(work: () => Promise<T>): Promise<T> {
+    this.check();
+    const call = Symbol();
+    this.calls.set(call, performance.now());
+    try {
+      return await work();
+    } catch (error) {
+      if (this.over && sqlState(error) === QUERY_CANCELED) throw closed(error);
+      throw error;
+    } finally {
+      this.calls.delete(call);
+    }
+  }
+
+  /** From 2.5 s on no call may take longer than a second. The first one that does is the end of all. */
+  set(): void {
+    if (this.isSet) return;
+    this.isSet = true;
+    setTimeout(() => this.look(), BEGINS_AFTER_MS).unref();
+  }
+
+  private look(): void {
+    if (this.over) return;
+    const latest = performance.now() - MAX_CALL_MS;
+    for (const began of this.calls.values()) if (began <= latest) return void this.cut();
+    setTimeout(() => this.look(), LOOK_MS).unref();
+  }
+
+  private cut(): void {
+    this.over = true;
+    for (const client of this.clients) cancelStatement(client, this.sockets.signal);
+    // What Postgres has not answered by then is not known to be stored: its connection ends, and the call with it.
+    setTimeout(() => this.sockets.abort(new Error('the application has shut down')), CANCEL_MS).unref();
+  }
+}
+
+function closed(cause?: unknown): NotificationsError {
+  const message = 'The application has shut down: the notifications are out of reach.';
+  return new NotificationsError('CLOSED', message, { cause });
+}

@@ -1,0 +1,99 @@
+/**
+ * How long a statement waits for a lock, such as that of an inbox row. Calls that wait longer are told apart from those that
+ * needn't, and try again.
+ */
+const LOCK_TIMEOUT = '500ms';
+
+/**
+ * The session settings that every guarantee relies on, whatever the role, the database, the server or the host's own pool
+ * sets. A timeout that is not ours ends a connection that waits, such as the listener, or a statement that may take longer.
+ */
+const ALWAYS = {
+  default_transaction_isolation: 'read committed',
+  synchronous_commit: 'on',
+  idle_in_transaction_session_timeout: '5s',
+  statement_timeout: '30s',
+  lock_timeout: LOCK_TIMEOUT,
+};
+
+/** Settings of newer servers: from Postgres 14 and 17 on. An older server ends a connection that names them at its start. */
+const WHERE_KNOWN = {
+  idle_session_timeout: '0',
+  transaction_timeout: '0',
+};
+
+/**
+ * The settings as the startup parameter `options`: they hold from the first statement on, and win over those of role,
+ * database and server.
+ */
+const STARTUP = Object.entries(ALWAYS)
+  .map(([name, value]) => `-c ${name}=${value.replaceAll(' ', '\\ ')}`)
+  .join(' ');
+
+/**
+ * All of them again: PgBouncer drops the startup parameter, if it lets the client in at all. `current_setting(…, true)` is
+ * null for a setting that the server does not know.
+ */
+const SET_ALL = `
+  SELECT pg_catalog.set_config(name, value, false) FROM (VALUES ${Object.entries({ ...ALWAYS, ...WHERE_KNOWN })
+    .map(([name, value]) => `('${name}', '${value}')`)
+    .join(', ')}) s(name, value)
+  WHERE pg_catalog.current_setting(name, true) IS NOT NULL`;
+/** A server that goes silent right after it has accepted the connection. */
+const SET_TIMEOUT_MS = 10_000;
+
+/** What a host may have set for its own connections, in the URL or beside it: there it would win over ours. */
+export const SESSION_OF_HOST = [
+  'statement_timeout',
+  'lock_timeout',
+  'idle_in_transaction_session_timeout',
+  'query_timeout',
+  'application_name',
+  'verify',
+  'onConnect',
+  'stream',
+];
+
+/**
+ * The address and the startup parameter `options` of a connection with our settings. Options of the host's that are about
+ * something else stay.
+ *
+ * @param options what the host has given beside the URL.
+ */
+export function withSession(url: string | undefined, options?: string): { connectionString?: string; options: string } {
+  const join = (...parts: unknown[]) => [...parts, STARTUP].filter(Boolean).join(' ');
+  // By hand, because the URL of a Unix socket has no host, and `URL` refuses it.
+  const start = url?.lastIndexOf('?') ?? -1;
+  if (url === undefined || start === -1) return { connectionString: url, options: join(options) };
+  const query = new URLSearchParams(url.slice(start));
+  const ofUrl = query.get('options');
+  for (const name of ['options', ...SESSION_OF_HOST]) query.delete(name);
+  const connectionString = `${url.slice(0, start)}${query.size > 0 ? `?${query}` : ''}`;
+  return { connectionString, options: join(options, ofUrl) };
+}
+
+/** What a session needs of a `pg` client: a pool of the host's own driver has clients of another class. */
+export interface SessionClient {
+  query(config: { text: string; query_timeout: number }): Promise<unknown>;
+  listeners(event: 'error'): unknown[];
+  on(event: 'error', listener: () => void): unknown;
+}
+
+/**
+ * Makes our settings hold on a new connection. Call it before the first statement, on every connection of ours: the pool,
+ * the listener and the notifier of the broker.
+ */
+export async function prepareSession(client: SessionClient): Promise<void> {
+  surviveErrors(client);
+  await client.query({ text: SET_ALL, query_timeout: SET_TIMEOUT_MS });
+}
+
+/**
+ * An EventEmitter without a listener for `error` ends the process, and a backend may be terminated at any moment. The error
+ * itself comes again with the next statement.
+ */
+export function surviveErrors(client: Pick<SessionClient, 'listeners' | 'on'>): void {
+  if (!client.listeners('error').includes(ignore)) client.on('error', ignore);
+}
+
+function ignore(): void {}
