@@ -109,8 +109,9 @@ describe.each(KITS)('A broker whose server fails: $name', ({ name, service, foun
     await eventually(() => expect(proxy.connections).toBe(0));
   });
 
-  test('messages that no broker wrote are passed over', async () => {
+  test('messages that no broker wrote are passed over, also where instances that do not sign are about', async () => {
     const channel = newChannel();
+    members.keys.hasUnsignedInstances = true;
     const member = await members.join({ channel });
     const foreign = [
       'hello',
@@ -123,6 +124,9 @@ describe.each(KITS)('A broker whose server fails: $name', ({ name, service, foun
       '{"from":"other","hints":[["acme","alice",{"revision":1,"unread":99}]]}',
       '{"from":"other","hints":[["acme","alice",null,"event: forged"]]}',
       '{"from":"other","probe":1}',
+      // Neither parsing nor writing it again may take the stack of the process with it.
+      `{"from":"other","hints":[["acme","alice",null,${'{"a":'.repeat(1_000)}1${'}'.repeat(1_000)}]]}`,
+      `{"from":"other","hints":${'['.repeat(3_900)}${']'.repeat(3_900)}}`,
     ];
     for (const text of foreign) await server.sendRaw(channel, text);
     await server.sendRaw(channel, '{"from":"other","hints":[["acme","marker"]],"new":"field"}');

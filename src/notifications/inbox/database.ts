@@ -77,14 +77,19 @@ export class NotificationsDataSource extends DataSource {
       else await database.checkMigrations();
     } catch (error) {
       await database.destroy();
-      if (sqlState(error) !== INSUFFICIENT_PRIVILEGE) throw error;
-      throw new NotificationsError(
-        'INVALID_OPTIONS',
-        `NotificationsModule: its role has too few rights for the tables in schema '${options.schema}': ${(error as Error).message}. Make it the owner of that schema; or let another role call runNotificationsMigrations(), and GRANT this one USAGE on the schema and SELECT, INSERT, UPDATE, DELETE on its tables.`,
-        { cause: error },
-      );
+      throw database.explained(error);
     }
     return database;
+  }
+
+  /** What ends the start of an application, with the remedy where its role has too few rights. */
+  explained(error: unknown): unknown {
+    if (sqlState(error) !== INSUFFICIENT_PRIVILEGE) return error;
+    return new NotificationsError(
+      'INVALID_OPTIONS',
+      `NotificationsModule: its role has too few rights for the tables in schema '${this.schema}': ${(error as Error).message}. Make it the owner of that schema; or let another role call runNotificationsMigrations(), and GRANT this one USAGE on the schema and SELECT, INSERT, UPDATE, DELETE on its tables.`,
+      { cause: error },
+    );
   }
 
   /** Connects. */

@@ -10,6 +10,8 @@ const MAX_RETRY_MS = 5_000;
 
 interface Request extends InboxKey {
   after: number | null;
+  /** Its inbox had broadcasts to get, and somebody may hold its lock: once is enough. */
+  wasBehind?: boolean;
   isWanted(): boolean;
   resolve(page: StreamPage): void;
 }
@@ -39,7 +41,7 @@ export class InboxReader {
 
   /**
    * Reads what came after an id, oldest first, or no items for null. Starts the inbox if there is none, and fetches its
-   * broadcasts. Never rejects: it waits until Postgres answers, and for ever once the reader is closed or the read
+   * broadcasts; where somebody holds its lock the page is `behind`, for nobody else waits for that. Never rejects: it waits until Postgres answers, and for ever once the reader is closed or the read
    * is not wanted any more.
    */
   read(key: InboxKey, after: number | null, isWanted: () => boolean): Promise<StreamPage> {
@@ -93,9 +95,10 @@ export class InboxReader {
     const bytes = Math.floor(BYTES_PER_READ / batch.length);
     const pages = await this.store.read(batch, rows, bytes);
     const missing = batch.filter((_, index) => pages[index] === null);
-    const behind = batch.filter((_, index) => pages[index]?.behind);
+    const behind = batch.filter((request, index) => pages[index]?.behind && !request.wasBehind);
     if (missing.length > 0) await this.store.create(missing);
-    if (behind.length > 0) await this.store.materialise(behind);
+    if (behind.length > 0) await this.store.materialise(behind, true);
+    for (const request of behind) request.wasBehind = true;
     const again = new Set([...missing, ...behind]);
     if (this.closed) return;
     this.waiting.unshift(...again);
