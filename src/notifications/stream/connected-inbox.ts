@@ -10,7 +10,7 @@ export interface InboxReaders {
   readonly live: InboxReader;
   /** Reads for each connection that isn't. */
   readonly catchingUp: InboxReader;
-  /** An inbox of the tenant has broadcasts to get, which a read could not fetch. */
+  /** An inbox of the tenant has broadcasts to get, which the read has not fetched. */
   onBehind(tenant: string): void;
 }
 

@@ -49,7 +49,7 @@ export class Hub implements HintHandler, Counted {
     this.heartbeat = new Heartbeat(options.heartbeatMs);
     this.readers = {
       live: new InboxReader(store, INBOXES_PER_READ, onError),
-      catchingUp: new InboxReader(store, INBOXES_PER_READ, onError, GATHER_MS),
+      catchingUp: new InboxReader(store, INBOXES_PER_READ, onError, GATHER_MS, true),
       onBehind: (tenant) => this.sweeper.onBroadcast(tenant),
     };
     this.sweeper = new Sweeper(store, this.inboxes, options.sweepMs, onError);
