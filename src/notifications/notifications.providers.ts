@@ -8,7 +8,7 @@ import { postgresBroker } from './broker/postgres.broker.js';
 import { hostDataSource } from './host-data-source.js';
 import { readBrokerKeys } from './inbox/broker-keys.js';
 import { ConnectionCounts } from './inbox/connection-counts.js';
-import { NotificationsDataSource } from './inbox/database.js';
+import { NotificationsDataSource, startErrorOf } from './inbox/database.js';
 import { DirectDelivery } from './inbox/direct-delivery.js';
 import { InboxStore } from './inbox/inbox.store.js';
 import { Outbox } from './inbox/outbox.js';
@@ -92,7 +92,7 @@ export const PROVIDERS: Provider[] = [
         return await Keyring.open(database.channel, () => readBrokerKeys(database), events);
       } catch (error) {
         await database.destroy();
-        throw database.explained(error);
+        throw startErrorOf(error, database.schema);
       }
     },
   },

@@ -119,6 +119,7 @@ export class Keyring {
     return false;
   }
 
+  /** Reads the keys no more; it still signs and verifies. */
   async close(): Promise<void> {
     this.closed = true;
     await this.refresher.close();
