@@ -3,7 +3,7 @@ import type { Keyring, Signature } from './keyring.js';
 import { type BrokerMessage, decodeMessage } from './message.js';
 
 /** No instance writes a longer message, whatever the transport would take. */
-export const MAX_MESSAGE_BYTES = 65_536;
+const MAX_MESSAGE_BYTES = 65_536;
 /** No instance collects more hints before it says that there is a gap. */
 const MAX_HINTS = 5_000;
 /** How old a message may be. It bounds how long the number of a sender's last message must be remembered. */
