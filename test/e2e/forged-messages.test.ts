@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { Logger } from '@nestjs/common';
 import pg from 'pg';
 import { Keyring } from '../../src/notifications/broker/keyring.js';
+import { Incidents } from '../../src/notifications/incidents.js';
 import { useCleanup } from '../support/cleanup.js';
 import { accessToken, type CrmApp } from '../support/crm-app.js';
 import { eventually } from '../support/eventually.js';
@@ -88,6 +90,24 @@ describe('A role that may only connect to the database', () => {
     second.notifications.signal('alice', 'marker');
     await stream.until(() => signalsAt(stream).includes('marker'));
     expect(signalsAt(stream)).toEqual(['real', 'marker']);
+  });
+
+  test('is noticed by each instance, and logged once, however many messages come', async () => {
+    const stranger = await as('stranger');
+    const warn = jest.spyOn(Logger.prototype, 'warn').mockImplementation(() => {});
+    onEnd(() => warn.mockRestore());
+    for (const crm of instances) {
+      const noticed = jest.spyOn(crm.app.get(Incidents), 'foreignMessage');
+      await eventually(async () => {
+        await notify(stranger, FORGED);
+        expect(noticed).toHaveBeenCalled();
+      });
+      noticed.mockRestore();
+    }
+    warn.mockClear();
+    const incidents = new Incidents();
+    for (let i = 0; i < 1_000; i++) incidents.foreignMessage();
+    expect(warn.mock.calls).toEqual([[expect.stringContaining('no instance of this application has signed')]]);
   });
 
   test('nor can one that may write to the outbox read a key, or make one', async () => {
