@@ -15,10 +15,8 @@ export class Incidents {
   private reporting?: NodeJS.Timeout;
 
   /** A background task could not reach its server; it tries again. Logged at most every half a minute. */
-  failed(task: 'relay' | 'purge' | 'stream' | 'broker' | 'counts', error: unknown): void {
-    const now = Date.now();
-    if (now - (this.lastLogged.get(task) ?? -QUIET_MS) < QUIET_MS) return;
-    this.lastLogged.set(task, now);
+  failed(task: 'relay' | 'purge' | 'stream' | 'broker' | 'counts' | 'keys', error: unknown): void {
+    if (!this.isDue(task)) return;
     const message = error instanceof Error ? error.message : String(error);
     const what = task === 'broker' ? 'the link to the other instances is down' : 'Postgres did not answer';
     this.logger.warn(`${task}: ${what} (${message}); trying again.`);
@@ -74,6 +72,22 @@ export class Incidents {
     if (this.unreported > 0)
       this.logger.error(`${this.unreported} more rows of the outbox were refused and are parked.`);
     this.unreported = 0;
+  }
+
+  /** Messages have come by the broker that no instance has signed. Logged at most every half a minute. */
+  foreignMessage(): void {
+    if (!this.isDue('foreign')) return;
+    this.logger.warn(
+      'broker: messages that no instance of this application has signed were ignored. Another application may use the ' +
+        'same channel, or somebody forges them: see docs/operations.md, "Forged messages".',
+    );
+  }
+
+  private isDue(what: string): boolean {
+    const now = Date.now();
+    if (now - (this.lastLogged.get(what) ?? -QUIET_MS) < QUIET_MS) return false;
+    this.lastLogged.set(what, now);
+    return true;
   }
 }
 

@@ -1,5 +1,6 @@
 export type { Broker, BrokerContext, BrokerFactory, Hint, HintHandler } from './broker/broker.js';
 export { inProcessBroker } from './broker/in-process.broker.js';
+export type { Keyring, KeySnapshot, Signature } from './broker/keyring.js';
 export { type PostgresBrokerOptions, postgresBroker } from './broker/postgres.broker.js';
 export type { TransportBrokerOptions } from './broker/transport.broker.js';
 export { NotificationsDataSource, runNotificationsMigrations } from './inbox/database.js';

@@ -10,6 +10,7 @@ import {
   type OnApplicationShutdown,
 } from '@nestjs/common';
 import type { Broker } from './broker/broker.js';
+import { Keyring } from './broker/keyring.js';
 import { applyCors } from './http/cors.js';
 import { checkHttpOptions, createControllers, HTTP_PROVIDERS } from './http/http.providers.js';
 import { HttpDrain } from './http/http-drain.js';
@@ -98,6 +99,7 @@ export class NotificationsModule
     @Inject(NOTIFICATIONS_OPTIONS) private readonly options: ResolvedOptions,
     @Inject(NOTIFICATIONS_PATH) private readonly path: string | null,
     @Inject(NOTIFICATIONS_BROKER) private readonly broker: Broker,
+    @Inject(Keyring) private readonly keyring: Keyring,
     @Inject(NotificationsDataSource) private readonly database: NotificationsDataSource,
     @Inject(DirectDelivery) private readonly direct: DirectDelivery,
     @Inject(Outbox) private readonly outbox: Outbox,
@@ -143,6 +145,7 @@ export class NotificationsModule
     await Promise.all([this.direct.close(), this.relay.close(), this.purge.close(), this.counts.close()]);
     // They have announced what they finished; the broker still sends that.
     await this.broker.close();
+    await this.keyring.close();
     this.outbox.close();
     await this.database.destroy();
   }

@@ -3,10 +3,12 @@ import { ModuleRef } from '@nestjs/core';
 import type { DataSource } from 'typeorm';
 import { Announcer } from './broker/announcer.js';
 import type { Broker } from './broker/broker.js';
+import { Keyring } from './broker/keyring.js';
 import { postgresBroker } from './broker/postgres.broker.js';
 import { hostDataSource } from './host-data-source.js';
+import { readBrokerKeys } from './inbox/broker-keys.js';
 import { ConnectionCounts } from './inbox/connection-counts.js';
-import { NotificationsDataSource } from './inbox/database.js';
+import { NotificationsDataSource, startErrorOf } from './inbox/database.js';
 import { DirectDelivery } from './inbox/direct-delivery.js';
 import { InboxStore } from './inbox/inbox.store.js';
 import { Outbox } from './inbox/outbox.js';
@@ -94,16 +96,34 @@ export const PROVIDERS: Provider[] = [
       }),
   },
   {
+    provide: Keyring,
+    inject: [NotificationsDataSource, Incidents],
+    useFactory: async (database: NotificationsDataSource, incidents: Incidents) => {
+      const events = {
+        onError: (error: unknown) => incidents.failed('keys', error),
+        onForeign: () => incidents.foreignMessage(),
+      };
+      try {
+        return await Keyring.open(database.channel, () => readBrokerKeys(database), events);
+      } catch (error) {
+        await database.destroy();
+        throw startErrorOf(error, database.schema);
+      }
+    },
+  },
+  {
     provide: NOTIFICATIONS_BROKER,
-    inject: [NotificationsDataSource, NOTIFICATIONS_OPTIONS, Incidents],
+    inject: [NotificationsDataSource, NOTIFICATIONS_OPTIONS, Keyring, Incidents],
     useFactory: (
       database: NotificationsDataSource,
       { broker = postgresBroker() }: ResolvedOptions,
+      keyring: Keyring,
       incidents: Incidents,
     ) =>
       broker({
         channel: database.channel,
         postgres: database.address,
+        keyring,
         onDown: (error) => incidents.failed('broker', error),
       }),
   },

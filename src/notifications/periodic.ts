@@ -1,18 +1,23 @@
+import { pause } from './pause.js';
+
 /** Runs a task again and again: never twice at once, and at once when woken. */
 export class Periodic {
   private timer?: NodeJS.Timeout;
   private running?: Promise<void>;
   private again = false;
   private closed = false;
+  private restsUntil = -Infinity;
 
   /**
    * @param task resolves to the milliseconds until it should run next; to anything else for `intervalMs`.
    * @param onError is told what the task rejected with; the task runs again after `intervalMs`.
+   * @param restMs between two runs at least, also when woken.
    */
   constructor(
     private readonly intervalMs: number,
     private readonly task: () => Promise<unknown>,
     private readonly onError: (error: unknown) => void,
+    private readonly restMs = 0,
   ) {}
 
   /** Starts with a pause of `delayMs`. @default intervalMs */
@@ -39,19 +44,25 @@ export class Periodic {
 
   private async run(): Promise<void> {
     clearTimeout(this.timer);
-    let pause: number | undefined;
+    let delayMs: number | undefined;
     while (this.again && !this.closed) {
+      const restMs = this.restsUntil - performance.now();
+      if (restMs > 0) {
+        await pause(restMs);
+        continue;
+      }
       this.again = false;
       try {
         const result = await this.task();
-        pause = typeof result === 'number' ? result : undefined;
+        delayMs = typeof result === 'number' ? result : undefined;
       } catch (error) {
-        pause = undefined;
+        delayMs = undefined;
         this.onError(error);
       }
+      this.restsUntil = performance.now() + this.restMs;
     }
     // In the turn that leaves the loop: a wake after it starts a run of its own.
     this.running = undefined;
-    this.start(pause);
+    this.start(delayMs);
   }
 }

@@ -10,7 +10,6 @@ export interface Mutant {
 
 const DELIVER = 'inbox/deliver.statement.ts';
 const CONNECTION = 'stream/connection.ts';
-const HUB = 'stream/hub.ts';
 const INBOX = 'stream/connected-inbox.ts';
 /** Many inboxes with several streams each, and time between two sweeps for one of them to find what no hint told. */
 const UNHINTED: Partial<Settings> = { faults: ['deaf'], recipients: 150, connections: 450, sweepMs: 6_000 };
@@ -81,8 +80,11 @@ export const MUTANTS: Mutant[] = [
   {
     name: 'neither a gap nor a sweep makes the hub look',
     patches: [
-      { file: HUB, find: 'if (!this.closing) this.sweeper.wake();', replace: '' },
-      { file: HUB, find: '    this.sweeper.start();', replace: '' },
+      {
+        file: 'stream/sweeper.ts',
+        find: 'const all = this.hasGap || performance.now() >= this.sweepAt;',
+        replace: 'const all = false;',
+      },
     ],
     settings: { faults: ['deaf', 'half-open-broker'] },
   },
@@ -201,9 +203,11 @@ export const MUTANTS: Mutant[] = [
       {
         file: 'inbox/inbox.statements.ts',
         find: `FROM (SELECT DISTINCT * FROM unnest\${COLLECT} u(tenant_id, recipient_id)) c
-          JOIN`,
+        JOIN \${s}.inbox i USING (tenant_id, recipient_id)
+        WHERE`,
         replace: `FROM unnest\${COLLECT} c(tenant_id, recipient_id)
-          JOIN`,
+        JOIN \${s}.inbox i USING (tenant_id, recipient_id)
+        WHERE`,
       },
     ],
     // Broadcast while the streams are away, which then come back together.
@@ -224,7 +228,7 @@ export const MUTANTS: Mutant[] = [
     name: 'the hub knows recipients without their tenant',
     patches: [
       {
-        file: HUB,
+        file: 'stream/connected-inboxes.ts',
         find: 'function nameOf({ tenant, recipient }: InboxKey): string {',
         replace: `function nameOf({ tenant, recipient }: InboxKey): string {
   if (tenant !== undefined) return recipient;`,

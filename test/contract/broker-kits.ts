@@ -21,8 +21,8 @@ export interface BrokerServer {
   /** A factory of brokers. @param port of something in front of the server. @default the server's own */
   factory(options: TransportBrokerOptions & { prefix?: string }, port?: number): BrokerFactory;
   postgres: BrokerContext['postgres'];
-  /** Sends a text to the brokers of a channel, past any broker. */
-  sendRaw(channel: string, text: string): Promise<void>;
+  /** Sends texts to the brokers of a channel, past any broker. */
+  sendRaw(channel: string, ...texts: string[]): Promise<void>;
   dispose(): Promise<void>;
 }
 
@@ -67,11 +67,11 @@ async function startPostgres(): Promise<BrokerServer> {
     factory: ({ prefix: _, ...options }, port) =>
       postgresBroker({ ...options, ...(port && { url: at(server.url, port) }) }),
     postgres: { connectionString: server.url },
-    sendRaw: async (channel, text) => {
+    sendRaw: async (channel, ...texts) => {
       const client = new pg.Client({ connectionString: server.url });
       await client.connect();
       const name = `crm_notifications_${createHash('sha256').update(channel).digest('hex').slice(0, 32)}`;
-      await client.query('SELECT pg_notify($1, $2)', [name, text]);
+      for (const text of texts) await client.query('SELECT pg_notify($1, $2)', [name, text]);
       await client.end();
     },
     dispose: () => server.dispose(),
@@ -87,10 +87,10 @@ async function startRedis({ binary, url: shared }: FoundService): Promise<Broker
     restart: own,
     factory: (options, port) => redisBroker({ ...options, url: port ? at(url, port) : url }),
     postgres: {},
-    sendRaw: async (channel, text) => {
+    sendRaw: async (channel, ...texts) => {
       const { createClient } = await import('redis');
       const client = await createClient({ url }).connect();
-      await client.publish(`crm-notifications:${channel}`, text);
+      for (const text of texts) await client.publish(`crm-notifications:${channel}`, text);
       await client.close();
     },
     dispose: async () => await own?.stop(),
@@ -106,10 +106,11 @@ async function startNats({ binary, url: shared }: FoundService): Promise<BrokerS
     restart: own,
     factory: (options, port) => natsBroker({ ...options, servers: port ? at(url, port) : url }),
     postgres: {},
-    sendRaw: async (channel, text) => {
+    sendRaw: async (channel, ...texts) => {
       const { connect } = await import('@nats-io/transport-node');
       const connection = await connect({ servers: url });
-      connection.publish(`crm-notifications.${Buffer.from(channel).toString('base64url')}`, text);
+      const subject = `crm-notifications.${Buffer.from(channel).toString('base64url')}`;
+      for (const text of texts) connection.publish(subject, text);
       await connection.drain();
     },
     dispose: async () => await own?.stop(),

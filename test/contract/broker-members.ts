@@ -4,6 +4,7 @@ import type { TransportBrokerOptions } from '../../src/notifications/broker/tran
 import { eventually } from '../support/eventually.js';
 import type { BrokerServer } from './broker-kits.js';
 import { RecordingHandler } from './recording-handler.js';
+import { TestKeys } from './test-keyring.js';
 
 /** One instance on a channel. */
 export interface Member {
@@ -30,6 +31,8 @@ export function newChannel(): string {
 
 /** The instances of one test, to be closed after it. */
 export class Members {
+  /** Shared by all of them. */
+  keys = new TestKeys();
   private readonly brokers: Broker[] = [];
 
   constructor(private readonly server: () => BrokerServer) {}
@@ -38,7 +41,8 @@ export class Members {
   async create({ channel, port, ...options }: MemberOptions): Promise<Member> {
     const downs: unknown[] = [];
     const { postgres } = this.server();
-    const context = { channel, postgres, onDown: (error: unknown) => void downs.push(error) };
+    const keyring = await this.keys.keyring(channel);
+    const context = { channel, postgres, keyring, onDown: (error: unknown) => void downs.push(error) };
     const broker = await this.server().factory(options, port)(context);
     this.brokers.push(broker);
     return { broker, handler: new RecordingHandler(), downs };
@@ -54,6 +58,8 @@ export class Members {
 
   async close(): Promise<void> {
     await Promise.all(this.brokers.splice(0).map((broker) => broker.close()));
+    await this.keys.close();
+    this.keys = new TestKeys();
   }
 }
 

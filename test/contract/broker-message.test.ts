@@ -8,7 +8,7 @@ const SENDER = '7b8c1c34-8a0e-4f6e-9a4d-0d6f3ad2c5b1';
 
 function decodeAll(messages: readonly string[]): Hint[] {
   return messages.flatMap((message) => {
-    const decoded = decodeMessage('another', message);
+    const decoded = decodeMessage(message, true);
     return decoded && 'hints' in decoded ? decoded.hints : [];
   });
 }
@@ -74,20 +74,35 @@ describe('Messages between instances', () => {
     expect(encodeHints(SENDER, [signal, small], 200)).toEqual({ messages: [expect.any(String)], left: false });
   });
 
-  test('one hears of its own nothing but its probes, and of the others everything else', () => {
+  test('say who sent them', () => {
     const { messages } = encodeHints(SENDER, [{ tenant: '' }], NOTIFY);
     const all = [...messages, encodeGap(SENDER), encodeProbe(SENDER, 7)];
-    expect(all.map((text) => decodeMessage(SENDER, text))).toEqual([null, null, { probe: 7 }]);
-    expect(all.map((text) => decodeMessage('another', text))).toEqual([
-      { hints: [{ tenant: '' }] },
-      { gap: true },
-      null,
+    expect(all.map((text) => decodeMessage(text, true))).toEqual([
+      { from: SENDER, hints: [{ tenant: '' }] },
+      { from: SENDER, gap: true },
+      { from: SENDER, probe: 7 },
     ]);
+  });
+
+  test('without a signature only tell where to look', () => {
+    const hints: Hint[] = [
+      { tenant: 't', recipient: 'a', change: { revision: 1, read: [1] } },
+      { tenant: 't', recipient: 'a', signal: '{"type":"t","data":{}}' },
+      { tenant: 't' },
+    ];
+    const [text = ''] = encodeHints(SENDER, hints, NOTIFY).messages;
+    expect(decodeMessage(text, false)).toEqual({
+      from: SENDER,
+      hints: [{ tenant: 't', recipient: 'a' }, { tenant: 't' }],
+    });
   });
 
   test('a signal is one line, whoever wrote it', () => {
     const text = '{"from":"x","hints":[["t",null,null,{"type":"t",\n\n"data":{}}]]}';
-    expect(decodeMessage('y', text)).toEqual({ hints: [{ tenant: 't', signal: '{"type":"t","data":{}}' }] });
+    expect(decodeMessage(text, true)).toEqual({
+      from: 'x',
+      hints: [{ tenant: 't', signal: '{"type":"t","data":{}}' }],
+    });
   });
 
   test.each([
@@ -101,6 +116,6 @@ describe('Messages between instances', () => {
     '[1]',
     '7',
   ])('the change %s is none', (change) => {
-    expect(decodeMessage('y', `{"from":"x","hints":[["t","a",${change}]]}`)).toBeNull();
+    expect(decodeMessage(`{"from":"x","hints":[["t","a",${change}]]}`, true)).toBeNull();
   });
 });

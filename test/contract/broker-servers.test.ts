@@ -1,12 +1,13 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import type { Broker, BrokerFactory } from '../../src/notifications/broker/broker.js';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import type { Broker, BrokerContext, BrokerFactory } from '../../src/notifications/broker/broker.js';
 import { natsBroker } from '../../src/notifications/broker/nats.broker.js';
 import { postgresBroker } from '../../src/notifications/broker/postgres.broker.js';
 import { redisBroker } from '../../src/notifications/broker/redis.broker.js';
 import { TransportBroker } from '../../src/notifications/broker/transport.broker.js';
+import type { Transport } from '../../src/notifications/broker/transport.js';
 import { eventually } from '../support/eventually.js';
 import { startNatsServer } from '../support/nats-server.js';
 import { startRedisServer } from '../support/redis-server.js';
@@ -14,17 +15,22 @@ import { findService, type ServerProcess } from '../support/services.js';
 import { skipFor } from '../support/skip-for.js';
 import { hear, hintsAt, newChannel } from './broker-members.js';
 import { RecordingHandler } from './recording-handler.js';
+import { TestKeys } from './test-keyring.js';
 
 const [redis, nats] = await Promise.all([findService('redis'), findService('nats')]);
 
 const brokers: Broker[] = [];
+let keys = new TestKeys();
 afterEach(async () => {
   await Promise.all(brokers.splice(0).map((broker) => broker.close()));
+  await keys.close();
+  keys = new TestKeys();
 });
 
 async function subscribe(factory: BrokerFactory, channel = newChannel()) {
   const [handler, downs] = [new RecordingHandler(), [] as unknown[]];
-  const broker = await factory({ channel, postgres: {}, onDown: (error) => void downs.push(error) });
+  const keyring = await keys.keyring(channel);
+  const broker = await factory({ channel, postgres: {}, keyring, onDown: (error) => void downs.push(error) });
   brokers.push(broker);
   await broker.subscribe(handler);
   return { broker, handler, downs };
@@ -33,7 +39,11 @@ async function subscribe(factory: BrokerFactory, channel = newChannel()) {
 const isUp = ({ handler }: { handler: RecordingHandler }) => eventually(() => expect(handler.gaps).toBe(1));
 
 describe('Options that can not work end the start of the application', () => {
-  const context = { channel: 'crm.notifications', postgres: {}, onDown: () => {} };
+  let context: BrokerContext;
+  beforeEach(async () => {
+    const channel = 'crm.notifications';
+    context = { channel, postgres: {}, keyring: await keys.keyring(channel), onDown: () => {} };
+  });
 
   test.each([postgresBroker, redisBroker, natsBroker])('%p: times', async (broker) => {
     for (const options of [{ heartbeatMs: Number.NaN }, { timeoutMs: 0 }, { heartbeatMs: 2 ** 31 }]) {
@@ -53,12 +63,48 @@ describe('Options that can not work end the start of the application', () => {
 test('a server that takes messages and delivers none is not one: the operator is told', async () => {
   const downs: unknown[] = [];
   const deaf = { connect: async () => ({ maxBytes: 7_999, send: async () => {} }) };
-  const broker = new TransportBroker(deaf, (error) => void downs.push(error), { timeoutMs: 50 });
+  const context = { keyring: await keys.keyring('c'), onDown: (error: unknown) => void downs.push(error) };
+  const broker = new TransportBroker(deaf, context, { timeoutMs: 50 });
   brokers.push(broker);
   const handler = new RecordingHandler();
   await broker.subscribe(handler);
   await eventually(() => expect(downs).toEqual([new Error('the message to itself took longer than 50 ms')]));
   expect(handler.gaps).toBe(0);
+});
+
+test('nobody else can keep up a link that hears nothing of its own', async () => {
+  const downs: unknown[] = [];
+  const transport: Transport = {
+    connect: async ({ onMessage }) => ({
+      maxBytes: 7_999,
+      // Whoever reads the channel knows the sender and the number of its probe.
+      send: async (message) => {
+        const { from, probe } = JSON.parse(message);
+        for (const number of [probe, probe + 1]) onMessage(JSON.stringify({ from, probe: number }));
+      },
+    }),
+  };
+  keys.hasUnsignedInstances = true;
+  const context = { keyring: await keys.keyring('c'), onDown: (error: unknown) => void downs.push(error) };
+  const broker = new TransportBroker(transport, context, { timeoutMs: 50 });
+  brokers.push(broker);
+  const handler = new RecordingHandler();
+  await broker.subscribe(handler);
+  await eventually(() => expect(downs).toEqual([new Error('the message to itself took longer than 50 ms')]));
+  expect(handler.gaps).toBe(0);
+});
+
+test('without any key the operator is told, and what to do about it', async () => {
+  const downs: unknown[] = [];
+  const transport: Transport = { connect: async () => ({ maxBytes: 7_999, send: async () => {} }) };
+  keys.keys = [];
+  const context = { keyring: await keys.keyring('c'), onDown: (error: unknown) => void downs.push(error) };
+  const broker = new TransportBroker(transport, context, { timeoutMs: 50 });
+  brokers.push(broker);
+  await broker.subscribe(new RecordingHandler());
+  await eventually(() =>
+    expect(downs).toEqual([expect.objectContaining({ message: expect.stringContaining('broker_key is empty') })]),
+  );
 });
 
 describe('Redis', () => {

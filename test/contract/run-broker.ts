@@ -6,9 +6,12 @@ import { natsBroker } from '../../src/notifications/broker/nats.broker.js';
 import { postgresBroker } from '../../src/notifications/broker/postgres.broker.js';
 import { redisBroker } from '../../src/notifications/broker/redis.broker.js';
 import type { TransportBrokerOptions } from '../../src/notifications/broker/transport.broker.js';
+import { TestKeys } from './test-keyring.js';
 
 /** Anything that still holds the process by then would hold a host that shuts down. */
 const GRACE_MS = 2_000;
+
+const keys = new TestKeys();
 
 const [name, up = '', down = '', silent = ''] = process.argv.slice(2);
 
@@ -26,14 +29,14 @@ async function run(url: string, options: TransportBrokerOptions): Promise<'up' |
   const settled = new Promise<'up' | 'down'>((resolve) => {
     settle = resolve;
   });
-  const broker = await factory(
-    url,
-    options,
-  )({ channel: `exit${process.pid}.notifications`, postgres: {}, onDown: () => settle('down') });
+  const channel = `exit${process.pid}.notifications`;
+  const keyring = await keys.keyring(channel);
+  const broker = await factory(url, options)({ channel, postgres: {}, keyring, onDown: () => settle('down') });
   await broker.subscribe({ onGap: () => settle('up'), onHints: () => {} });
   const state = await settled;
   broker.publish([{ tenant: 'acme', recipient: 'alice' }]);
   await broker.close();
+  await keys.close();
   clearInterval(alive);
   return state;
 }

@@ -39,7 +39,7 @@ export class DemoProcess {
   /** Spawns it, and resolves when it has printed its address. */
   static async start(env: Record<string, string>): Promise<DemoProcess> {
     const demo = DemoProcess.spawn(env);
-    const started = eventually(() => demo.url, { timeoutMs: 60_000 });
+    const started = eventually(() => demo.url, { timeoutMs: 100_000 });
     await Promise.race([started, demo.ended.then(() => demo.url)]);
     return demo;
   }

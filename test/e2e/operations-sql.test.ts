@@ -1,9 +1,12 @@
 import { readFile } from 'node:fs/promises';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { Keyring } from '../../src/notifications/broker/keyring.js';
 import { accessToken, type CrmApp, createMigratedDatabase, startCrmApp } from '../support/crm-app.js';
 import type { TestDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';
 import { StreamClient } from '../support/stream-client.js';
+
+jest.setTimeout(60_000);
 
 let database: TestDatabase;
 let crm: CrmApp;
@@ -58,6 +61,31 @@ test('the largest inboxes, the tables, and transactions that stay open', async (
   const tables = (await rowsOf('pg_total_relation_size')).map((row) => row.relname);
   expect(tables).toEqual(expect.arrayContaining(['inbox', 'inbox_item', 'message', 'outbox']));
   expect(Array.isArray(await rowsOf('open_for'))).toBe(true);
+});
+
+test('keys of messages between instances: a new one, and later only that one', async () => {
+  const keys = async () =>
+    (await database.query('SELECT id FROM notifications.broker_key ORDER BY id')).map(({ id }) => id);
+  const [insert, clear] = [
+    await example('broker_key DEFAULT VALUES'),
+    await example('DELETE FROM notifications.broker_key'),
+  ];
+  await database.query(insert);
+  await database.query(clear);
+  expect(await keys()).toEqual(['1', '2']);
+  const keyring = crm.app.get(Keyring);
+  expect(JSON.parse(keyring.sign('{"x":1}'))).toMatchObject({ x: 1, key: 1 });
+
+  // A minute later: it is signed with the new one, also by who has not heard of it by a message.
+  await database.query(`UPDATE notifications.broker_key SET created_at = now() - interval '61 seconds' WHERE id = 2`);
+  await eventually(() => expect(JSON.parse(keyring.sign('{"x":1}'))).toMatchObject({ key: 2 }), { timeoutMs: 25_000 });
+  await database.query(`UPDATE notifications.broker_key SET created_at = now() - interval '301 seconds' WHERE id = 2`);
+  await database.query(clear);
+  expect(await keys()).toEqual(['2']);
+  const secrets = await database.query(
+    `SELECT DISTINCT secret FROM notifications.broker_key WHERE octet_length(secret) = 32`,
+  );
+  expect(secrets).toHaveLength(1);
 });
 
 test('after a restore: every inbox goes on where no id was ever given', async () => {

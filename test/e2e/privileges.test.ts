@@ -111,6 +111,15 @@ describe('A role with few rights', () => {
     }
   });
 
+  test('may not read a table that a later version has brought: the start says which', async () => {
+    await runNotificationsMigrations({ type: 'postgres', url: server.url });
+    await admin.query(`GRANT USAGE ON SCHEMA notifications TO crm;
+      GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA notifications TO crm;
+      REVOKE ALL ON notifications.broker_key FROM crm`);
+    const { message } = await refusal(() => withApp({}), 'INVALID_OPTIONS');
+    expect(message).toMatch(/permission denied for table broker_key.*GRANT this one/);
+  });
+
   test('sends by plain SQL with what docs/plain-sql.md grants, and can do nothing else', async () => {
     await runNotificationsMigrations({ type: 'postgres', url: server.url });
     await admin.query(`GRANT USAGE ON SCHEMA notifications TO reporting;

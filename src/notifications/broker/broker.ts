@@ -1,4 +1,5 @@
 import type { Change } from '../notification.js';
+import type { Keyring } from './keyring.js';
 
 /**
  * *Look there*: something happened in this inbox, or, without a recipient, there is a new broadcast for this tenant.
@@ -42,6 +43,11 @@ export interface BrokerContext {
   channel: string;
   /** How `pg` reaches the module's database. */
   postgres: PostgresAddress;
+  /**
+   * Signs messages to the other instances and verifies theirs, for transports that others can write to: a hint makes
+   * every instance look at Postgres, and a signal is shown as it is.
+   */
+  keyring: Keyring;
   /** Is told that the transport is down, at most once until it is up again. */
   onDown(error: unknown): void;
 }

@@ -2,7 +2,7 @@ import type { Change } from '../notification.js';
 import type { Hint } from './broker.js';
 
 /** What travels between instances: hints, the word that some were lost, or what an instance sent to itself. */
-export type BrokerMessage = { hints: Hint[] } | { gap: true } | { probe: number };
+export type BrokerMessage = { from: string } & ({ hints: Hint[] } | { gap: true } | { probe: number });
 
 /** Details of a change larger than this stay behind; the hint alone goes. */
 const MAX_DETAILS = 4_096;
@@ -53,8 +53,11 @@ export function encodeProbe(sender: string, probe: number): string {
   return JSON.stringify({ from: sender, probe });
 }
 
-/** @returns null for hints of one's own, and for all that is not exactly what an instance writes. */
-export function decodeMessage(self: string, text: string): BrokerMessage | null {
+/**
+ * @param isSigned false leaves of hints only where to look: signals and details would go on to browsers.
+ * @returns null for all that is not exactly what an instance writes.
+ */
+export function decodeMessage(text: string, isSigned: boolean): BrokerMessage | null {
   let message: unknown;
   try {
     message = JSON.parse(text);
@@ -63,11 +66,21 @@ export function decodeMessage(self: string, text: string): BrokerMessage | null 
   }
   if (!isObject(message) || typeof message.from !== 'string') return null;
   const { from, gap, probe, hints } = message;
-  if (from === self) return typeof probe === 'number' ? { probe } : null;
-  if (gap === true) return { gap };
+  if (gap === true) return { from, gap };
+  if (typeof probe === 'number') return { from, probe };
   if (!Array.isArray(hints)) return null;
-  const decoded = hints.map(decodeEntry).filter((hint) => hint !== null);
-  return decoded.length === hints.length ? { hints: decoded } : null;
+  const decoded: Hint[] = [];
+  for (const entry of hints) {
+    if (!isEntry(entry)) return null;
+    const [tenant, recipient, change = null, signal] = entry;
+    if (signal !== undefined && !isSigned) continue;
+    const hint: Hint = { tenant };
+    if (recipient !== null) hint.recipient = recipient;
+    if (change !== null && isSigned) hint.change = change;
+    if (signal !== undefined) hint.signal = JSON.stringify(signal);
+    decoded.push(hint);
+  }
+  return { from, hints: decoded };
 }
 
 function messageOf(sender: string, entries: string[]): string {
@@ -84,18 +97,18 @@ function encodeEntry({ tenant, recipient, change, signal }: Hint): string {
   return details.length > MAX_DETAILS ? `${place}]` : `${place},${details}]`;
 }
 
-/** Checks it: signals and changes go on to browsers. */
-function decodeEntry(entry: unknown): Hint | null {
-  if (!Array.isArray(entry)) return null;
+type Entry = [tenant: string, recipient: string | null, change?: Change | null, signal?: object];
+
+/** Signals and changes go on to browsers. */
+function isEntry(entry: unknown): entry is Entry {
+  if (!Array.isArray(entry)) return false;
   const [tenant, recipient, change = null, signal] = entry as unknown[];
-  if (typeof tenant !== 'string' || (recipient !== null && typeof recipient !== 'string')) return null;
-  if (change !== null && !isChange(change)) return null;
-  if (signal !== undefined && !isObject(signal)) return null;
-  const hint: Hint = { tenant };
-  if (recipient !== null) hint.recipient = recipient;
-  if (change !== null) hint.change = change;
-  if (signal !== undefined) hint.signal = JSON.stringify(signal);
-  return hint;
+  return (
+    typeof tenant === 'string' &&
+    (recipient === null || typeof recipient === 'string') &&
+    (change === null || isChange(change)) &&
+    (signal === undefined || isObject(signal))
+  );
 }
 
 function isChange(value: unknown): value is Change {

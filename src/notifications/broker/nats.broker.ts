@@ -20,15 +20,15 @@ export interface NatsBrokerOptions extends TransportBrokerOptions {
 /** Carries hints by NATS core; JetStream is not needed. Needs the package `@nats-io/transport-node`. */
 export function natsBroker(options: NatsBrokerOptions = {}): BrokerFactory {
   const { servers = 'nats://localhost:4222', prefix = 'crm-notifications', client, ...rest } = options;
-  return async ({ channel, onDown }) => {
+  return async (context) => {
     const nats = await optionalPackage(
       'natsBroker()',
       '@nats-io/transport-node',
       () => import('@nats-io/transport-node'),
     );
     // A subject's tokens must not hold dots, blanks or wildcards.
-    const subject = `${prefix}.${Buffer.from(channel).toString('base64url')}`;
-    return new TransportBroker(new NatsTransport(nats, { ...client, servers }, subject), onDown, rest);
+    const subject = `${prefix}.${Buffer.from(context.channel).toString('base64url')}`;
+    return new TransportBroker(new NatsTransport(nats, { ...client, servers }, subject), context, rest);
   };
 }
 

@@ -28,9 +28,9 @@ const NOTIFY = {
  * one to notify: in the delivering transaction NOTIFY would take a lock that all commits wait for.
  */
 export function postgresBroker({ url, ...options }: PostgresBrokerOptions = {}): BrokerFactory {
-  return ({ channel, postgres, onDown }) => {
-    const address = url === undefined ? postgres : withSession(url);
-    return new TransportBroker(new PostgresTransport(address, channel), onDown, options);
+  return (context) => {
+    const address = url === undefined ? context.postgres : withSession(url);
+    return new TransportBroker(new PostgresTransport(address, context.channel), context, options);
   };
 }
 

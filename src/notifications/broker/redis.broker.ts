@@ -18,10 +18,10 @@ export interface RedisBrokerOptions extends TransportBrokerOptions {
 /** Carries hints by Redis pub/sub. Nothing is stored in Redis. Needs the package `redis`, 5 or 6. */
 export function redisBroker(options: RedisBrokerOptions = {}): BrokerFactory {
   const { url = 'redis://localhost:6379', prefix = 'crm-notifications', client, ...rest } = options;
-  return async ({ channel, onDown }) => {
+  return async (context) => {
     const redis = await optionalPackage('redisBroker()', 'redis', () => import('redis'));
-    const transport = new RedisTransport(redis, { ...client, url }, `${prefix}:${channel}`);
-    return new TransportBroker(transport, onDown, rest);
+    const transport = new RedisTransport(redis, { ...client, url }, `${prefix}:${context.channel}`);
+    return new TransportBroker(transport, context, rest);
   };
 }
 

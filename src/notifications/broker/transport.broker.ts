@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NotificationsError } from '../notifications.error.js';
-import type { Broker, Hint, HintHandler } from './broker.js';
+import type { Broker, BrokerContext, Hint, HintHandler } from './broker.js';
 import { Coalescer } from './coalescer.js';
-import { decodeMessage, encodeGap, encodeHints, encodeProbe } from './message.js';
+import { SIGNATURE_BYTES } from './keyring.js';
+import { encodeGap, encodeHints, encodeProbe } from './message.js';
+import { Receiver } from './receiver.js';
 import type { Link, Transport } from './transport.js';
 
 /** When a link to a server of messages is given up. */
@@ -29,6 +31,7 @@ export class TransportBroker implements Broker {
   private readonly heartbeatMs: number;
   private readonly timeoutMs: number;
   private handler?: HintHandler;
+  private readonly receiver: Receiver;
   private running?: Promise<void>;
   /** Aborted when the link is lost, or the attempt to get one has failed; the reason says why. */
   private attempt?: AbortController;
@@ -39,17 +42,21 @@ export class TransportBroker implements Broker {
   private hasLost = false;
   private closed = false;
 
-  /**
-   * @param onDown is told why the link is down, at most once until it is up again.
-   * @throws {NotificationsError} `INVALID_OPTIONS`
-   */
+  /** @throws {NotificationsError} `INVALID_OPTIONS` */
   constructor(
     private readonly transport: Transport,
-    private readonly onDown: (error: unknown) => void,
+    private readonly context: Pick<BrokerContext, 'keyring' | 'onDown'>,
     { heartbeatMs = 10_000, timeoutMs = 5_000 }: TransportBrokerOptions = {},
   ) {
     this.heartbeatMs = checkMs('heartbeatMs', heartbeatMs);
     this.timeoutMs = checkMs('timeoutMs', timeoutMs);
+    const open: HintHandler = {
+      onHints: (hints) => this.closed || this.handler?.onHints(hints),
+      onGap: () => this.closed || this.handler?.onGap(),
+    };
+    this.receiver = new Receiver(this.self, context.keyring, open, (probe) => {
+      if (probe === this.probe?.number) this.probe.onReturn();
+    });
   }
 
   async subscribe(handler: HintHandler): Promise<void> {
@@ -87,7 +94,7 @@ export class TransportBroker implements Broker {
       }
       this.link = undefined;
       if (this.closed) return;
-      if (upSince < Infinity || backoffMs === 0) this.onDown(attempt.signal.reason);
+      if (upSince < Infinity || backoffMs === 0) this.context.onDown(attempt.signal.reason);
       // A server that accepts and drops us again and again is not a server that is up.
       if (performance.now() - upSince > MAX_BACKOFF_MS) backoffMs = 0;
       backoffMs = Math.min(MAX_BACKOFF_MS, backoffMs * 2 || MIN_BACKOFF_MS);
@@ -96,7 +103,7 @@ export class TransportBroker implements Broker {
 
   private async connect(attempt: AbortController): Promise<Link> {
     const { signal } = attempt;
-    const onMessage = (text: string) => this.onMessage(text);
+    const onMessage = (text: string) => this.receiver.receive(text);
     const onLost = (error: unknown) => attempt.abort(error ?? new Error('the connection was closed'));
     const link = await this.within(signal, 'connection', this.transport.connect({ onMessage, onLost }, signal));
     await this.tryOut(link, signal);
@@ -118,7 +125,7 @@ export class TransportBroker implements Broker {
 
   /**
    * Sends a message to itself. Who hears itself hears the others: that a server answers doesn't say so, as with LISTEN
-   * through PgBouncer, or for a client that may not subscribe.
+   * through PgBouncer, or for a client that may not subscribe. Signed, so that nobody else can keep a deaf link up.
    */
   private async tryOut(link: Link, signal: AbortSignal): Promise<void> {
     this.probes += 1;
@@ -126,19 +133,8 @@ export class TransportBroker implements Broker {
     const returned = new Promise<void>((onReturn) => {
       this.probe = { number, onReturn };
     });
-    const sent = link.send(encodeProbe(this.self, number));
+    const sent = link.send(this.context.keyring.sign(encodeProbe(this.self, number)));
     await this.within(signal, 'message to itself', Promise.all([sent, returned]));
-  }
-
-  private onMessage(text: string): void {
-    const message = decodeMessage(this.self, text);
-    if (!message) return;
-    if ('probe' in message) {
-      if (message.probe === this.probe?.number) this.probe.onReturn();
-    } else if (!this.closed) {
-      if ('gap' in message) this.handler?.onGap();
-      else this.handler?.onHints(message.hints);
-    }
   }
 
   /** Never rejects. */
@@ -150,11 +146,15 @@ export class TransportBroker implements Broker {
       this.hasLost ||= hints !== null && hints.length > 0;
       return;
     }
-    const { messages, left } = encodeHints(this.self, [...(hints ?? []), ...signals], link.maxBytes);
+    const maxBytes = link.maxBytes - SIGNATURE_BYTES;
+    const { messages, left } = encodeHints(this.self, [...(hints ?? []), ...signals], maxBytes);
     if (this.hasLost || left) messages.unshift(encodeGap(this.self));
     this.hasLost = false;
     try {
-      for (const message of messages) await this.within(attempt.signal, 'sending', link.send(message));
+      for (const message of messages) {
+        const signed = this.context.keyring.sign(message);
+        await this.within(attempt.signal, 'sending', link.send(signed));
+      }
     } catch (error) {
       this.hasLost = true;
       attempt.abort(error);

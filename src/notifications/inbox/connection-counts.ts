@@ -8,7 +8,9 @@ const REPORT_MS = 3_000;
 /** Nobody waits longer for a number. */
 const TOTAL_MS = 2_000;
 /** An instance that has told nothing for so long is taken to be gone. */
-const ALIVE_SECONDS = 30;
+export const ALIVE_SECONDS = 30;
+/** It signs its messages. Instances of the version before don't, and leave the column empty. */
+const PROTOCOL = 1;
 
 export interface ConnectionCount extends InboxKey {
   connections: number;
@@ -129,7 +131,8 @@ function countStatements(s: string) {
       name: 'counts_report',
       text: `
         WITH here AS (
-          INSERT INTO ${s}.instance (id) VALUES ($1) ON CONFLICT (id) DO UPDATE SET seen_at = now()
+          INSERT INTO ${s}.instance (id, protocol) VALUES ($1, ${PROTOCOL})
+          ON CONFLICT (id) DO UPDATE SET seen_at = now(), protocol = excluded.protocol
           RETURNING xmax = 0 AS is_new),
         gone AS (
           DELETE FROM ${s}.instance WHERE id IN (

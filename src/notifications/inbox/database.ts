@@ -102,12 +102,7 @@ export class NotificationsDataSource extends DataSource {
       else await database.checkMigrations();
     } catch (error) {
       await database.destroy();
-      if (sqlState(error) !== INSUFFICIENT_PRIVILEGE) throw error;
-      throw new NotificationsError(
-        'INVALID_OPTIONS',
-        `NotificationsModule: its role has too few rights for the tables in schema '${options.schema}': ${(error as Error).message}. Make it the owner of that schema; or let another role call runNotificationsMigrations(), and GRANT this one USAGE on the schema and SELECT, INSERT, UPDATE, DELETE on its tables.`,
-        { cause: error },
-      );
+      throw startErrorOf(error, options.schema);
     }
     return database;
   }
@@ -277,6 +272,16 @@ export async function runNotificationsMigrations(
   } finally {
     await database.destroy();
   }
+}
+
+/** What ends the start of an application, with the remedy where its role has too few rights. */
+export function startErrorOf(error: unknown, schema: string): unknown {
+  if (sqlState(error) !== INSUFFICIENT_PRIVILEGE) return error;
+  return new NotificationsError(
+    'INVALID_OPTIONS',
+    `NotificationsModule: its role has too few rights for the tables in schema '${schema}': ${(error as Error).message}. Make it the owner of that schema; or let another role call runNotificationsMigrations(), and GRANT this one USAGE on the schema and SELECT, INSERT, UPDATE, DELETE on its tables.`,
+    { cause: error },
+  );
 }
 
 /** The name of an advisory lock. It holds the schema; whoever hashes it adds the database. */

@@ -72,18 +72,23 @@ export function inboxStatements(s: string) {
         ORDER BY tenant_id COLLATE "C", recipient_id COLLATE "C"
         ON CONFLICT DO NOTHING`,
     },
-    /** $1, $2: tenants and recipients. Locks their inboxes, in the one order of every writer. */
-    lockAll: {
-      name: 'lock_inboxes',
-      text: `
-        SELECT FROM (SELECT DISTINCT * FROM unnest${COLLECT} u(tenant_id, recipient_id)) c
-        JOIN ${s}.inbox i USING (tenant_id, recipient_id)
-        ORDER BY i.tenant_id, i.recipient_id FOR UPDATE OF i`,
-    },
     /**
-     * $1, $2: tenants and recipients, of whom some may be named twice: two of their streams catch up at once. Puts the
-     * broadcasts that they have not got yet into their locked inboxes. Instances that race for the same inbox wait for its
-     * row, and find nothing left to do.
+     * $1, $2: tenants and recipients, of whom some may be named twice: two of their streams catch up at once. Locks those of
+     * their inboxes that have broadcasts to get, in the one order of every writer; `skipsLocked`: those that nobody else has
+     * locked.
+     */
+    lockBehind: ({ skipsLocked }: { skipsLocked: boolean }): Statement => ({
+      name: `lock_behind${skipsLocked ? '_free' : ''}`,
+      text: `
+        SELECT i.tenant_id AS tenant, i.recipient_id AS recipient
+        FROM (SELECT DISTINCT * FROM unnest${COLLECT} u(tenant_id, recipient_id)) c
+        JOIN ${s}.inbox i USING (tenant_id, recipient_id)
+        WHERE i.broadcast_position < ${counterOf(s)}
+        ORDER BY i.tenant_id, i.recipient_id FOR UPDATE OF i ${skipsLocked ? 'SKIP LOCKED' : ''}`,
+    }),
+    /**
+     * $1, $2: tenants and recipients, each once, whose inboxes are locked. Puts the broadcasts that they have not got yet into
+     * them.
      */
     materialise: {
       name: 'materialise',
@@ -91,7 +96,7 @@ export function inboxStatements(s: string) {
         -- The counter is a subquery, lest the planner joins it first, and then each inbox of the tenant to each given one.
         WITH me AS MATERIALIZED (
           SELECT i.tenant_id, i.recipient_id, i.last_id, i.broadcast_position, ${counterOf(s)} AS position
-          FROM (SELECT DISTINCT * FROM unnest${COLLECT} u(tenant_id, recipient_id)) c
+          FROM unnest${COLLECT} c(tenant_id, recipient_id)
           JOIN ${s}.inbox i USING (tenant_id, recipient_id)
           WHERE i.broadcast_position < ${counterOf(s)}
         ),

@@ -89,11 +89,16 @@ export class InboxStore {
     await this.database.run(this.sql.create, columns(keys));
   }
 
-  /** Puts the broadcasts that inboxes have not got yet into them. @returns those that got some. */
-  async materialise(keys: readonly InboxKey[]): Promise<InboxKey[]> {
+  /**
+   * Puts the broadcasts that inboxes have not got yet into them.
+   *
+   * @param skipsLocked leaves out those that somebody else has locked, instead of waiting for all of them.
+   * @returns those that got some.
+   */
+  async materialise(keys: readonly InboxKey[], skipsLocked = false): Promise<InboxKey[]> {
     return await this.database.inTransaction(async (run) => {
-      await run(this.sql.lockAll, columns(keys));
-      return await run<InboxKey>(this.sql.materialise, columns(keys));
+      const locked = await run<InboxKey>(this.sql.lockBehind({ skipsLocked }), columns(keys));
+      return locked.length > 0 ? await run<InboxKey>(this.sql.materialise, columns(locked)) : [];
     });
   }
 

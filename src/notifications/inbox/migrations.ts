@@ -1,5 +1,6 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { LIMITS } from '../payload.js';
+import { signMessages } from './migration.broker-keys.js';
 import { addOutboxLine } from './migration.outbox-line.js';
 
 /** A TypeORM migration class: its name ends in the timestamp that orders it. */
@@ -7,7 +8,7 @@ export type MigrationClass = new () => MigrationInterface;
 
 /** The module's migrations, oldest first, built for the given schema. */
 export function createMigrations(schema: string): MigrationClass[] {
-  return [createTables(schema), countConnections(schema), addOutboxLine(schema)];
+  return [createTables(schema), countConnections(schema), signMessages(schema), addOutboxLine(schema)];
 }
 
 function createTables(s: string): MigrationClass {

@@ -10,6 +10,8 @@ export interface InboxReaders {
   readonly live: InboxReader;
   /** Reads for each connection that isn't. */
   readonly catchingUp: InboxReader;
+  /** An inbox of the tenant has broadcasts to get, which the read has not fetched. */
+  onBehind(tenant: string): void;
 }
 
 /** An inbox that has connections on this instance: reads it once for all of them, one read at a time. */
@@ -61,6 +63,7 @@ export class ConnectedInbox {
     const before = this.newest;
     const version = before && versionOf(before.numbers);
     const page = await reader.read(this.key, after, isWanted);
+    if (page.behind) this.readers.onBehind(this.key.tenant);
     // This read began after the other had ended, and knows less: Postgres has lost commits, as in a failover to a replica
     // that was behind. What clients hold may be wrong; they come back, are ahead of the inbox, and get `reset`.
     if (before === this.newest && version !== undefined && versionOf(page.numbers) < version) {

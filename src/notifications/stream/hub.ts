@@ -4,18 +4,18 @@ import type { InboxStore } from '../inbox/inbox.store.js';
 import type { StreamPage } from '../inbox/stream-page.js';
 import type { Change, InboxKey } from '../notification.js';
 import { pause } from '../pause.js';
-import { Periodic } from '../periodic.js';
 import { Admission } from './admission.js';
 import { ConnectedInbox, type InboxReaders } from './connected-inbox.js';
+import { ConnectedInboxes, nameOf } from './connected-inboxes.js';
 import { Connection, type ConnectionLimits, type ConnectionOptions } from './connection.js';
 import { Heartbeat } from './heartbeat.js';
 import { InboxReader } from './inbox-reader.js';
+import { Sweeper } from './sweeper.js';
 
 /** Inboxes in one query. */
 const INBOXES_PER_READ = 200;
 /** When all clients return at once: without it every second of 10,000 took a query of its own. */
 const GATHER_MS = 30;
-const INBOXES_PER_STATEMENT = 5_000;
 const SHUTDOWN_MS = 2_000;
 
 export interface HubOptions extends ConnectionLimits {
@@ -29,11 +29,11 @@ export interface HubOptions extends ConnectionLimits {
  * own connections cost. Hints only tell where to look; every frame comes from Postgres, by cursor.
  */
 export class Hub implements HintHandler, Counted {
-  private readonly inboxes = new Map<string, ConnectedInbox>();
+  private readonly inboxes = new ConnectedInboxes();
   private readonly admission: Admission;
   private readonly heartbeat: Heartbeat;
   private readonly readers: InboxReaders;
-  private readonly sweeper: Periodic;
+  private readonly sweeper: Sweeper;
   private closing = false;
   private connectionCount = 0;
   /** Recipients whose number of connections has changed since it was last told. */
@@ -41,18 +41,18 @@ export class Hub implements HintHandler, Counted {
 
   /** @param onError is told of reads that fail; they are repeated. */
   constructor(
-    private readonly store: InboxStore,
+    store: InboxStore,
     private readonly options: HubOptions,
-    private readonly onError: (error: unknown) => void,
+    onError: (error: unknown) => void,
   ) {
     this.admission = new Admission(options);
     this.heartbeat = new Heartbeat(options.heartbeatMs);
     this.readers = {
       live: new InboxReader(store, INBOXES_PER_READ, onError),
-      catchingUp: new InboxReader(store, INBOXES_PER_READ, onError, GATHER_MS),
+      catchingUp: new InboxReader(store, INBOXES_PER_READ, onError, GATHER_MS, true),
+      onBehind: (tenant) => this.sweeper.onBroadcast(tenant),
     };
-    this.sweeper = new Periodic(options.sweepMs, () => this.sweep(), onError);
-    this.sweeper.start();
+    this.sweeper = new Sweeper(store, this.inboxes, options.sweepMs, onError);
   }
 
   /** See {@link Admission.admit}. */
@@ -62,17 +62,16 @@ export class Hub implements HintHandler, Counted {
 
   /** Registers a connection, and only then reads: what happens from now on is not missed. */
   connect(key: InboxKey, options: ConnectionOptions): Connection {
-    const name = nameOf(key);
-    let inbox = this.inboxes.get(name);
+    let inbox = this.inboxes.get(key);
     if (!inbox) {
       inbox = new ConnectedInbox(key, this.readers, this.onLeft);
-      this.inboxes.set(name, inbox);
+      this.inboxes.add(inbox);
     }
     const connection = new Connection(inbox, this.options, options);
     inbox.connections.add(connection);
     this.heartbeat.add(connection);
     this.connectionCount += 1;
-    this.changed.set(name, key);
+    this.changed.set(nameOf(key), key);
     if (this.closing) connection.end('shutdown', this.spreadRetry(), SHUTDOWN_MS);
     else void connection.open();
     return connection;
@@ -81,12 +80,12 @@ export class Hub implements HintHandler, Counted {
   /** Streams on this instance, of one recipient or of all. */
   connections(key?: InboxKey): number {
     if (!key) return this.connectionCount;
-    return this.inboxes.get(nameOf(key))?.connections.size ?? 0;
+    return this.inboxes.get(key)?.connections.size ?? 0;
   }
 
   /** The streams of a recipient that there are now. */
   streamsOf(key: InboxKey): Connection[] {
-    return [...(this.inboxes.get(nameOf(key))?.connections ?? [])];
+    return [...(this.inboxes.get(key)?.connections ?? [])];
   }
 
   /** @param arrivals recipient → what has come to that inbox, where it is known already. */
@@ -94,8 +93,8 @@ export class Hub implements HintHandler, Counted {
     if (this.inboxes.size === 0) return;
     for (const { tenant, recipient, change, signal } of hints) {
       if (signal !== undefined) this.signal(tenant, recipient, signal);
-      else if (recipient === undefined) void this.onBroadcast(tenant);
-      else this.onHint(this.inboxes.get(nameOf({ tenant, recipient })), arrivals?.get(recipient), change);
+      else if (recipient === undefined) this.sweeper.onBroadcast(tenant);
+      else this.onHint(this.inboxes.get({ tenant, recipient }), arrivals?.get(recipient), change);
     }
   }
 
@@ -103,7 +102,7 @@ export class Hub implements HintHandler, Counted {
     const taken = this.changed;
     this.changed = new Map();
     // Those that left stay among them: whoever asks for all may have told their number, and not know it.
-    if (all) for (const [name, inbox] of this.inboxes) taken.set(name, inbox.key);
+    if (all) for (const { key } of this.inboxes.all()) taken.set(nameOf(key), key);
     return [...taken.values()].map((key) => ({ ...key, connections: this.connections(key) }));
   }
 
@@ -113,7 +112,7 @@ export class Hub implements HintHandler, Counted {
 
   /** Hints may have been lost: looks at every connected inbox. */
   onGap(): void {
-    if (!this.closing) this.sweeper.wake();
+    if (!this.closing) this.sweeper.onGap();
   }
 
   /** Ends every stream, spreading the clients' return, and resolves once they are gone, after about 2 s at the latest. */
@@ -125,7 +124,7 @@ export class Hub implements HintHandler, Counted {
     // Not awaited: a sweep may be waiting for a Postgres that is down.
     void this.sweeper.close();
     const outputs: Promise<void>[] = [];
-    for (const inbox of [...this.inboxes.values()]) {
+    for (const inbox of this.inboxes.all()) {
       for (const connection of [...inbox.connections]) {
         outputs.push(connection.gone());
         connection.end('shutdown', this.spreadRetry(), SHUTDOWN_MS);
@@ -138,11 +137,10 @@ export class Hub implements HintHandler, Counted {
   }
 
   private readonly onLeft = (connection: Connection, inbox: ConnectedInbox): void => {
-    const name = nameOf(inbox.key);
     this.connectionCount -= 1;
     this.heartbeat.delete(connection);
-    this.changed.set(name, inbox.key);
-    if (inbox.connections.size === 0 && this.inboxes.get(name) === inbox) this.inboxes.delete(name);
+    this.changed.set(nameOf(inbox.key), inbox.key);
+    if (inbox.connections.size === 0) this.inboxes.delete(inbox);
   };
 
   private onHint(inbox: ConnectedInbox | undefined, arrival: StreamPage | undefined, change: Change | undefined): void {
@@ -152,46 +150,11 @@ export class Hub implements HintHandler, Counted {
 
   /** What can't be sent now is gone: a signal is only about this moment. */
   private signal(tenant: string, recipient: string | undefined, json: string): void {
-    const inboxes = recipient === undefined ? this.ofTenant(tenant) : [this.inboxes.get(nameOf({ tenant, recipient }))];
+    const inboxes = recipient === undefined ? this.inboxes.ofTenant(tenant) : [this.inboxes.get({ tenant, recipient })];
     for (const inbox of inboxes) for (const connection of inbox?.connections ?? []) connection.signal(json);
-  }
-
-  private ofTenant(tenant: string): ConnectedInbox[] {
-    return [...this.inboxes.values()].filter((inbox) => inbox.key.tenant === tenant);
-  }
-
-  /** One statement for all connected recipients of the tenant, instead of one each when they are read. */
-  private async onBroadcast(tenant: string): Promise<void> {
-    const inboxes = this.ofTenant(tenant);
-    try {
-      for (let i = 0; i < inboxes.length; i += INBOXES_PER_STATEMENT) {
-        await this.store.materialise(inboxes.slice(i, i + INBOXES_PER_STATEMENT).map((inbox) => inbox.key));
-      }
-    } catch (error) {
-      // Each read makes up for it.
-      this.onError(error);
-    }
-    for (const inbox of inboxes) inbox.refresh();
-  }
-
-  private async sweep(): Promise<void> {
-    const known = [...this.inboxes.values()].flatMap((inbox) =>
-      inbox.newest
-        ? [{ inbox, ...inbox.key, ...inbox.newest.numbers, streamsValidFrom: inbox.newest.streamsValidFrom }]
-        : [],
-    );
-    for (let i = 0; i < known.length; i += INBOXES_PER_STATEMENT) {
-      const chunk = known.slice(i, i + INBOXES_PER_STATEMENT);
-      for (const { index } of await this.store.sweep(chunk)) chunk[index]?.inbox.refresh();
-    }
   }
 
   private spreadRetry(): number {
     return Math.round(this.options.retryMs * (0.5 + Math.random()));
   }
-}
-
-/** U+0000 is in no id, so no two keys have the same name. */
-function nameOf({ tenant, recipient }: InboxKey): string {
-  return `${tenant}\0${recipient}`;
 }

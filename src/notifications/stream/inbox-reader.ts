@@ -10,6 +10,8 @@ const MAX_RETRY_MS = 5_000;
 
 interface Request extends InboxKey {
   after: number | null;
+  /** Its inbox had broadcasts to get, and somebody may hold its lock: once is enough. */
+  wasBehind?: boolean;
   isWanted(): boolean;
   resolve(page: StreamPage): void;
 }
@@ -29,17 +31,19 @@ export class InboxReader {
    * @param requestsPerRead inboxes in one query.
    * @param onError is told of each query that fails; it is repeated until Postgres answers.
    * @param gatherMs where several ask at once, a query begins so long after the one before, unless it is full already.
+   * @param fetchesBroadcasts puts the broadcasts that an inbox has not got yet into it, before it is read.
    */
   constructor(
     private readonly store: InboxStore,
     private readonly requestsPerRead: number,
     private readonly onError: (error: unknown) => void,
     private readonly gatherMs = 0,
+    private readonly fetchesBroadcasts = false,
   ) {}
 
   /**
-   * Reads what came after an id, oldest first, or no items for null. Starts the inbox if there is none, and fetches its
-   * broadcasts. Never rejects: it waits until Postgres answers, and for ever once the reader is closed or the read
+   * Reads what came after an id, oldest first, or no items for null. Starts the inbox if there is none. The page is
+   * `behind` where broadcasts are not fetched, or somebody holds the lock of the inbox. Never rejects: it waits until Postgres answers, and for ever once the reader is closed or the read
    * is not wanted any more.
    */
   read(key: InboxKey, after: number | null, isWanted: () => boolean): Promise<StreamPage> {
@@ -93,9 +97,12 @@ export class InboxReader {
     const bytes = Math.floor(BYTES_PER_READ / batch.length);
     const pages = await this.store.read(batch, rows, bytes);
     const missing = batch.filter((_, index) => pages[index] === null);
-    const behind = batch.filter((_, index) => pages[index]?.behind);
+    const behind = this.fetchesBroadcasts
+      ? batch.filter((request, index) => pages[index]?.behind && !request.wasBehind)
+      : [];
     if (missing.length > 0) await this.store.create(missing);
-    if (behind.length > 0) await this.store.materialise(behind);
+    if (behind.length > 0) await this.store.materialise(behind, true);
+    for (const request of behind) request.wasBehind = true;
     const again = new Set([...missing, ...behind]);
     if (this.closed) return;
     this.waiting.unshift(...again);
