@@ -70,20 +70,20 @@ export class ConnectionCounts {
   async close(): Promise<void> {
     await this.reports.close();
     // Postgres may be down: then the others find out by the silence.
-    await this.database.run(this.sql.forget, [this.instance]).catch(() => undefined);
+    await this.database.background.run(this.sql.forget, [this.instance]).catch(() => undefined);
   }
 
   private async ask(key?: InboxKey): Promise<number> {
     const [row] = key
-      ? await this.database.run<{ total: string }>(this.sql.totalOf, [key.tenant, key.recipient])
-      : await this.database.run<{ total: string }>(this.sql.total);
+      ? await this.database.background.run<{ total: string }>(this.sql.totalOf, [key.tenant, key.recipient])
+      : await this.database.background.run<{ total: string }>(this.sql.total);
     return Number(row?.total ?? 0);
   }
 
   private async report(): Promise<void> {
     const changed = this.counted.takeChangedCounts(this.isUnknown);
     try {
-      const [answer] = await this.database.run<{ is_new: boolean }>(this.sql.report, [
+      const [answer] = await this.database.background.run<{ is_new: boolean }>(this.sql.report, [
         this.instance,
         changed.map((count) => count.tenant),
         changed.map((count) => count.recipient),

@@ -4,6 +4,7 @@ import type { PostgresAddress } from '../broker/broker.js';
 import { NotificationsError } from '../notifications.error.js';
 import { addressOf, connectionOf, type PostgresOptions } from './connection-options.js';
 import { createEntities } from './entities.js';
+import { type Lane, Lanes } from './lanes.js';
 import { createMigrations } from './migrations.js';
 import { sqlState } from './postgres-error.js';
 
@@ -15,6 +16,13 @@ export interface Statement {
 
 /** Runs a statement, on one connection of the pool or in a transaction. */
 export type Run = <Row>(statement: Statement, values?: unknown[]) => Promise<Row[]>;
+
+/** Runs statements of one kind, in the lane of the pool that it has. */
+export interface Runner {
+  readonly run: Run;
+  /** Runs several statements in one transaction; each sees what was committed before it began. */
+  inTransaction<T>(work: (run: Run) => Promise<T>): Promise<T>;
+}
 
 /** What TypeORM's command line passes on. */
 interface MigrationOptions {
@@ -31,9 +39,15 @@ const UNLOCK = { name: 'unlock', text: 'SELECT pg_advisory_unlock(hashtextextend
  * The module's own DataSource: the host's database, never the host's pool. With a shared pool four transactions of the
  * host that each await a `notify()` would wait for each other for ever.
  */
-export class NotificationsDataSource extends DataSource {
+export class NotificationsDataSource extends DataSource implements Runner {
   readonly schema: string;
   readonly tables: ReturnType<typeof createEntities>;
+  /** What serves event streams. */
+  readonly streams: Runner;
+  /** What users ask for. */
+  readonly questions: Runner;
+  /** What can wait. */
+  readonly background: Runner;
   private closed = false;
 
   /**
@@ -59,6 +73,10 @@ export class NotificationsDataSource extends DataSource {
     });
     this.schema = schema;
     this.tables = tables;
+    const lanes = new Lanes(poolSize);
+    this.streams = this.inLane(lanes, 'streams');
+    this.questions = this.inLane(lanes, 'questions');
+    this.background = this.inLane(lanes, 'background');
   }
 
   /**
@@ -105,7 +123,10 @@ export class NotificationsDataSource extends DataSource {
     return addressOf(this.options as PostgresOptions);
   }
 
-  /** Runs one statement, autocommitted, as a named prepared statement; TypeORM's own `query()` would parse it anew. */
+  /**
+   * Runs one statement, autocommitted, as a named prepared statement; TypeORM's own `query()` would parse it anew. This is
+   * how deliveries run: they wait for no lane.
+   */
   readonly run: Run = async <Row>(statement: Statement, values: unknown[] = []) => {
     this.checkOpen();
     const runner = this.createQueryRunner();
@@ -153,6 +174,13 @@ export class NotificationsDataSource extends DataSource {
   /** Under the same lock, which creates the schema first: TypeORM wants a table of its own there, even to say "none". */
   override async showMigrations(): Promise<boolean> {
     return await this.underMigrationLock({}, (executor) => executor.showMigrations());
+  }
+
+  private inLane(lanes: Lanes, lane: Lane): Runner {
+    return {
+      run: (statement, values) => lanes.run(lane, () => this.run(statement, values)),
+      inTransaction: (work) => lanes.run(lane, () => this.inTransaction(work)),
+    };
   }
 
   private checkOpen(): void {

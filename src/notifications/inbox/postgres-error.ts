@@ -20,6 +20,11 @@ export function isConflict(error: unknown): boolean {
   return /^(40001|40P01)$/.test(sqlState(error) ?? '');
 }
 
+/** Another transaction holds a lock for longer than `lock_timeout`. Everything was rolled back. */
+export function isLockTimeout(error: unknown): boolean {
+  return sqlState(error) === '55P03';
+}
+
 /** What a caller is told. */
 export function toNotificationsError(error: unknown): NotificationsError {
   if (error instanceof NotificationsError) return error;
