@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { InboxStore } from '../../src/notifications/inbox/inbox.store.js';
+import { Purge } from '../../src/notifications/inbox/purge.js';
 import { type InboxKey, NotificationsDataSource } from '../../src/notifications/index.js';
 import { createMigratedDatabase } from '../support/crm-app.js';
 import type { TestDatabase } from '../support/database.js';
@@ -67,6 +68,27 @@ function someIds(random: Random): number[] {
   const span = random.pick([20, 500, COUNT]);
   return Array.from({ length: random.between(1, 8) }, () => random.between(from, Math.min(COUNT + 5, from + span)));
 }
+
+test('near the watermark, too, while there is one far below it', async () => {
+  const key = await filled();
+  await store.markReadUpTo(key, COUNT);
+  for (const id of [COUNT - 1_500, COUNT - 900, COUNT - 1_600]) await store.markUnread(key, [id]);
+  expect(await expectExact(key)).toEqual([COUNT - 1_600, COUNT - 1_500, COUNT - 900]);
+});
+
+test('what expires leaves the count', async () => {
+  const key = await filled();
+  await store.markReadUpTo(key, COUNT);
+  await store.markUnread(key, [1, 2, 3]);
+  await database.query(
+    'UPDATE notifications.inbox_item SET expires_at = now() WHERE recipient_id = $1 AND id IN (2, 4, 12000)',
+    [key.recipient],
+  );
+  await new Purge(own, null, { onPurged: () => {}, onError: () => {} }).deleteExpired();
+  const [rows] = await inboxRows(database, key.recipient);
+  expect(rows).toMatchObject({ unread: 2, unreadIds: [1, 3] });
+  expect(await expectExact(key)).toEqual([1, 3]);
+});
 
 test(
   'whatever is marked and removed, one after the other: the inbox is what a model says',
