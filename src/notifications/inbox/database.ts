@@ -17,13 +17,6 @@ export interface Statement {
 /** Runs a statement, on one connection of the pool or in a transaction. */
 export type Run = <Row>(statement: Statement, values?: unknown[]) => Promise<Row[]>;
 
-/** Runs statements of one kind, in the lane of the pool that it has. */
-export interface Runner {
-  readonly run: Run;
-  /** Runs several statements in one transaction; each sees what was committed before it began. */
-  inTransaction<T>(work: (run: Run) => Promise<T>): Promise<T>;
-}
-
 /** What TypeORM's command line passes on. */
 interface MigrationOptions {
   transaction?: 'all' | 'none' | 'each';
@@ -39,15 +32,10 @@ const UNLOCK = { name: 'unlock', text: 'SELECT pg_advisory_unlock(hashtextextend
  * The module's own DataSource: the host's database, never the host's pool. With a shared pool four transactions of the
  * host that each await a `notify()` would wait for each other for ever.
  */
-export class NotificationsDataSource extends DataSource implements Runner {
+export class NotificationsDataSource extends DataSource {
   readonly schema: string;
   readonly tables: ReturnType<typeof createEntities>;
-  /** What serves event streams. */
-  readonly streams: Runner;
-  /** What users ask for. */
-  readonly questions: Runner;
-  /** What can wait. */
-  readonly background: Runner;
+  private readonly lanes: Lanes;
   private closed = false;
 
   /**
@@ -73,10 +61,7 @@ export class NotificationsDataSource extends DataSource implements Runner {
     });
     this.schema = schema;
     this.tables = tables;
-    const lanes = new Lanes(poolSize);
-    this.streams = this.inLane(lanes, 'streams');
-    this.questions = this.inLane(lanes, 'questions');
-    this.background = this.inLane(lanes, 'background');
+    this.lanes = new Lanes(poolSize);
   }
 
   /**
@@ -124,10 +109,12 @@ export class NotificationsDataSource extends DataSource implements Runner {
   }
 
   /**
-   * Runs one statement, autocommitted, as a named prepared statement; TypeORM's own `query()` would parse it anew. This is
-   * how deliveries run: they wait for no lane.
+   * Runs one statement, autocommitted, as a named prepared statement; TypeORM's own `query()` would parse it anew.
+   *
+   * @param lane what it is for; none for deliveries, which wait for no lane.
    */
-  readonly run: Run = async <Row>(statement: Statement, values: unknown[] = []) => {
+  readonly run = async <Row>(statement: Statement, values: unknown[] = [], lane?: Lane): Promise<Row[]> => {
+    if (lane) return await this.lanes.run(lane, () => this.run<Row>(statement, values));
     this.checkOpen();
     const runner = this.createQueryRunner();
     try {
@@ -137,8 +124,13 @@ export class NotificationsDataSource extends DataSource implements Runner {
     }
   };
 
-  /** Runs several statements in one transaction; each sees what was committed before it began. */
-  async inTransaction<T>(work: (run: Run) => Promise<T>): Promise<T> {
+  /**
+   * Runs several statements in one transaction; each sees what was committed before it began.
+   *
+   * @param lane as with {@link run}.
+   */
+  async inTransaction<T>(work: (run: Run) => Promise<T>, lane?: Lane): Promise<T> {
+    if (lane) return await this.lanes.run(lane, () => this.inTransaction(work));
     this.checkOpen();
     const runner = this.createQueryRunner();
     try {
@@ -174,13 +166,6 @@ export class NotificationsDataSource extends DataSource implements Runner {
   /** Under the same lock, which creates the schema first: TypeORM wants a table of its own there, even to say "none". */
   override async showMigrations(): Promise<boolean> {
     return await this.underMigrationLock({}, (executor) => executor.showMigrations());
-  }
-
-  private inLane(lanes: Lanes, lane: Lane): Runner {
-    return {
-      run: (statement, values) => lanes.run(lane, () => this.run(statement, values)),
-      inTransaction: (work) => lanes.run(lane, () => this.inTransaction(work)),
-    };
   }
 
   private checkOpen(): void {

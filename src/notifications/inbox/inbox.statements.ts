@@ -1,7 +1,7 @@
 import type { Statement } from './database.js';
 
 /** As far as one page of a list looks for what it is to hold. */
-export const ITEMS_PER_SCAN = 5_000;
+const ITEMS_PER_SCAN = 5_000;
 
 /** What a page of a stream holds at most, in bytes of stored text; it may be one notification more. */
 export const PAGE_BYTES = 65_536;

@@ -9,9 +9,10 @@ import type {
 } from '../notification.js';
 import { Batched } from './batched.js';
 import { changeStatements } from './change.statements.js';
-import type { NotificationsDataSource, Run, Runner, Statement } from './database.js';
+import type { NotificationsDataSource, Run, Statement } from './database.js';
 import { inboxStatements, PAGE_BYTES } from './inbox.statements.js';
 import { InboxTurns } from './inbox-turns.js';
+import type { Lane } from './lanes.js';
 import {
   type Content,
   contentJson,
@@ -65,23 +66,18 @@ export class InboxStore {
    * @param requests each with the id after which to read, or null to read no items.
    * @param limit items of each at most.
    * @param bytes of stored text of each at most, where less than a page is wanted; it may be one notification more.
-   * @param lane that of whoever asks.
+   * @param lane that of the caller.
    * @returns one page a request, in their order; null where there is no inbox yet.
    */
   async read(
     requests: readonly (InboxKey & { after: number | null })[],
     limit: number,
     bytes = PAGE_BYTES,
-    lane: Runner = this.database.streams,
+    lane: Lane = 'streams',
   ): Promise<(StreamPage | null)[]> {
     const pageBytes = Math.min(bytes, PAGE_BYTES);
-    const rows = await lane.run<ReadRow>(this.sql.read, [
-      requests.map((request) => request.tenant),
-      requests.map((request) => request.recipient),
-      requests.map((request) => request.after),
-      limit,
-      pageBytes,
-    ]);
+    const values = [...columns(requests), requests.map((request) => request.after), limit, pageBytes];
+    const rows = await this.database.run<ReadRow>(this.sql.read, values, lane);
     const pages = new Array<StreamPage | null>(requests.length).fill(null);
     const contents = new Map<string, string>();
     for (const row of rows) {
@@ -98,8 +94,8 @@ export class InboxStore {
   }
 
   /** Starts inboxes where there are none, at the present: what was broadcast before is not theirs. */
-  async create(keys: readonly InboxKey[], lane: Runner = this.database.streams): Promise<void> {
-    await lane.run(this.sql.create, columns(keys));
+  async create(keys: readonly InboxKey[], lane: Lane = 'streams'): Promise<void> {
+    await this.database.run(this.sql.create, columns(keys), lane);
   }
 
   /**
@@ -107,24 +103,25 @@ export class InboxStore {
    *
    * @returns those that got some.
    */
-  async materialise(keys: readonly InboxKey[], lane: Runner = this.database.streams): Promise<InboxKey[]> {
-    return await lane.inTransaction(async (run) => {
+  async materialise(keys: readonly InboxKey[], lane: Lane = 'streams'): Promise<InboxKey[]> {
+    return await this.database.inTransaction(async (run) => {
       const locked = await run<{ miscounted: boolean }>(this.sql.lockAll, columns(keys));
       if (locked.some(({ miscounted }) => miscounted)) await run(this.sql.recount, columns(keys));
       return await run<InboxKey>(this.sql.materialise, columns(keys));
-    });
+    }, lane);
   }
 
   /** @returns the indexes of those of which more is to be known, and whether they have broadcasts to get. */
   async sweep(
     known: readonly (InboxKey & { lastId: number; revision: number; streamsValidFrom: number })[],
   ): Promise<{ index: number; behind: boolean }[]> {
-    const rows = await this.database.streams.run<{ ord: number; behind: boolean }>(this.sql.sweep, [
+    const values = [
       ...columns(known),
       known.map((inbox) => inbox.lastId),
       known.map((inbox) => inbox.revision),
       known.map((inbox) => inbox.streamsValidFrom),
-    ]);
+    ];
+    const rows = await this.database.run<{ ord: number; behind: boolean }>(this.sql.sweep, values, 'streams');
     return rows.map((row) => ({ index: row.ord - 1, behind: row.behind }));
   }
 
@@ -134,7 +131,7 @@ export class InboxStore {
     const statement = this.sql.list({ unread, type: type !== undefined });
     // One more than asked for tells whether there is another page.
     const values = [key.tenant, key.recipient, before, limit + 1, ...(type === undefined ? [] : [type])];
-    const rows = await this.present(key, () => this.database.questions.run<ListRow>(statement, values));
+    const rows = await this.present(key, () => this.database.run<ListRow>(statement, values, 'questions'));
     const [first] = rows;
     const items = rows.filter((row) => row.id !== null).map(item);
     const page = items.slice(0, limit);
@@ -151,7 +148,7 @@ export class InboxStore {
   /** The numbers of an inbox, which is started where there is none and gets the broadcasts that it has not got yet. */
   async numbers(key: InboxKey): Promise<InboxNumbers> {
     const [page] = await this.present(key, async () => {
-      const [found] = await this.read([{ ...key, after: null }], 1, 1, this.database.questions);
+      const [found] = await this.read([{ ...key, after: null }], 1, 1, 'questions');
       return found ? [found] : [];
     });
     return page.numbers;
@@ -187,13 +184,14 @@ export class InboxStore {
   }
 
   async disconnect(key: InboxKey): Promise<void> {
-    await this.database.streams.run(this.sql.disconnect, [key.tenant, key.recipient]);
+    await this.database.run(this.sql.disconnect, [key.tenant, key.recipient], 'streams');
   }
 
   private async readValidFrom(keys: InboxKey[]): Promise<number[]> {
-    const rows = await this.database.streams.run<{ ord: number; streams_valid_from: string }>(
+    const rows = await this.database.run<{ ord: number; streams_valid_from: string }>(
       this.sql.validFrom,
       columns(keys),
+      'streams',
     );
     const answers = keys.map(() => 0);
     for (const { ord, streams_valid_from } of rows) answers[ord - 1] = Number(streams_valid_from);
@@ -219,19 +217,18 @@ export class InboxStore {
       if (inbox?.miscounted) await run(this.sql.recount, columns([key]));
       return inbox && (await work(run));
     };
-    return await this.turns.run(key, () => this.database.questions.inTransaction(change));
+    return await this.turns.run(key, () => this.database.inTransaction(change, 'questions'));
   }
 
   /** Reads rows of an inbox; first makes it present where it isn't, or is behind. */
   private async present<T extends { behind: boolean }>(key: InboxKey, read: () => Promise<T[]>): Promise<[T, ...T[]]> {
-    const { questions } = this.database;
     let rows = await read();
     if (rows.length === 0) {
-      await this.create([key], questions);
+      await this.create([key], 'questions');
       rows = await read();
     }
     if (rows[0]?.behind) {
-      await this.turns.run(key, () => this.materialise([key], questions));
+      await this.turns.run(key, () => this.materialise([key], 'questions'));
       rows = await read();
     }
     return rows as [T, ...T[]];

@@ -58,14 +58,14 @@ export class Purge {
     while (!this.closed && (await this.deleteItems(this.sql.lockOld, days))) {}
     for (const statement of [this.sql.deleteOldBroadcasts, this.sql.deleteOldMessages]) {
       let deleted: unknown[];
-      do deleted = await this.database.background.run(statement, days);
+      do deleted = await this.database.run(statement, days, 'background');
       while (!this.closed && deleted.length === ITEMS_PER_BATCH);
     }
   }
 
   /** @returns whether there may be more. */
   private async deleteItems(lock: Statement, values: unknown[]): Promise<boolean> {
-    const purged = await this.database.background.inTransaction(async (run) => {
+    const purged = await this.database.inTransaction(async (run) => {
       const items = await run<InboxKey & { id: string }>(lock, values);
       if (items.length === 0) return { items: 0, inboxes: [] };
       const inboxes = await run<InboxKey & { revision: string; removed: string[] }>(this.sql.deleteItems, [
@@ -74,7 +74,7 @@ export class Purge {
         items.map((item) => item.id),
       ]);
       return { items: items.length, inboxes };
-    });
+    }, 'background');
     if (purged.inboxes.length > 0) this.events.onPurged(purged.inboxes.map(hintOf));
     return purged.items === ITEMS_PER_BATCH;
   }
