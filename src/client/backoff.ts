@@ -18,14 +18,13 @@ export class Backoff {
   }
 
   get isWaiting(): boolean {
-    return this.#timer !== undefined;
+    return !!this.#timer;
   }
 
   /** It failed: tries again, later than the last time. */
   again(): void {
     const base = Math.max(this.baseMs, 1_000);
-    const limit = Math.max(base, Math.min(MAX_DELAY_MS, base * 2 ** this.#failures));
-    this.#failures += 1;
+    const limit = Math.max(base, Math.min(MAX_DELAY_MS, base * 2 ** this.#failures++));
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.now(), Math.random() * limit);
   }

@@ -117,7 +117,8 @@ export class BrowserTabs<T> {
     this.ran();
     if (this.isLeader) return;
     if (this.#unanswered >= MAX_UNANSWERED) {
-      this.#steal();
+      this.#unanswered = 0;
+      void this.#queue({ steal: true });
       return;
     }
     // Where many tabs are hidden one of them asks for all.
@@ -196,16 +197,11 @@ export class BrowserTabs<T> {
     return held?.find(({ name }) => name === this.#options.name)?.clientId;
   }
 
-  #steal(): void {
-    this.#unanswered = 0;
-    void this.#queue({ steal: true });
-  }
-
   #send(message: TabMessage<T>): void {
     this.#channel?.postMessage(message);
   }
 }
 
-function isVisible(): boolean {
-  return document.visibilityState === 'visible';
+export function isVisible(): boolean {
+  return typeof document !== 'object' || document.visibilityState === 'visible';
 }

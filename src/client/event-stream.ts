@@ -96,7 +96,14 @@ export class EventStream {
   }
 
   #receive(frame: StreamFrame): void {
-    const data = parse(frame.data);
+    // biome-ignore lint/suspicious/noExplicitAny: JSON
+    let data: any;
+    try {
+      data = JSON.parse(frame.data);
+    } catch {
+      // Told below.
+    }
+    // No server of ours has sent that.
     if (!data) {
       this.#lost();
       return;
@@ -142,15 +149,5 @@ export class EventStream {
     clearTimeout(this.#watchdog);
     this.#source?.close();
     this.#source = undefined;
-  }
-}
-
-/** @returns undefined for what no server of ours has sent. */
-// biome-ignore lint/suspicious/noExplicitAny: JSON
-function parse(json: string): any {
-  try {
-    return JSON.parse(json);
-  } catch {
-    return undefined;
   }
 }

@@ -5,6 +5,9 @@ import { InboxError } from './inbox-error.js';
 const TIMEOUT_MS = 15_000;
 /** As many ids as one request may hold. */
 const MAX_IDS = 1_000;
+/** Attempts at what the server answers with 429, and the longest time between two of them that it may ask for. */
+const ATTEMPTS = 4;
+const MAX_WAIT_S = 60;
 
 export interface InboxApiOptions {
   url: string;
@@ -26,7 +29,12 @@ export class InboxApi {
   }
 
   async page(limit: number, before?: number | null): Promise<InboxPage> {
-    return await this.#request('GET', `?limit=${limit}${before == null ? '' : `&before=${before}`}`);
+    const page = await this.#request<InboxPage>('GET', `?limit=${limit}${before == null ? '' : `&before=${before}`}`);
+    if (page.items[0] || !page.nextBefore) return page;
+    // The server has looked as far as it does in one go. The numbers stay those of the first answer: what has arrived since
+    // is not in this page.
+    const { items, nextBefore } = await this.page(limit, page.nextBefore);
+    return { ...page, items, nextBefore };
   }
 
   async markRead(ids: readonly number[]): Promise<InboxNumbers> {
@@ -58,39 +66,54 @@ export class InboxApi {
     return token;
   }
 
-  /** Gives up what is under way, but for changes. */
+  /** Gives up what is under way, but for changes that have been sent. */
   close(): void {
-    for (const question of this.#questions) question.abort();
+    for (const question of this.#questions) question.abort(new InboxError('closed', 'The inbox is closed.'));
   }
 
-  async #request<T>(method: string, path: string, body?: object): Promise<T> {
+  async #request<T>(method: string, path: string, body?: object, attempt = 1): Promise<T> {
     const abort = new AbortController();
-    if (!body && method !== 'DELETE') this.#questions.add(abort);
+    const { signal } = abort;
     let timer: ReturnType<typeof setTimeout> | undefined;
-    const timeout = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        abort.abort();
-        reject(new Error(`no answer within ${TIMEOUT_MS} ms`));
-      }, TIMEOUT_MS);
-    });
+    if (!body && method !== 'DELETE') this.#questions.add(abort);
     try {
-      // The application's `token` may hang, too.
-      return await Promise.race([this.#send<T>(method, path, body, abort.signal), timeout]);
+      const answer = await new Promise<T | number>((resolve, reject) => {
+        signal.onabort = () => reject(signal.reason);
+        timer = setTimeout(() => abort.abort('timeout'), TIMEOUT_MS);
+        // The application's `token` may hang, too.
+        this.#send<T>(method, path, body, signal, attempt).then(resolve, reject);
+      });
+      if (typeof answer !== 'number') return answer;
+      clearTimeout(timer);
+      this.#questions.add(abort);
+      await new Promise((resolve, reject) => {
+        signal.onabort = () => reject(signal.reason);
+        // At a random moment after what the server has asked for: others have been told the same.
+        timer = setTimeout(resolve, answer * (1 + Math.random()));
+      });
     } catch (error) {
       if (error instanceof InboxError) throw error;
-      throw new InboxError('unreachable', `The server could not be asked: ${error}`, undefined, error);
+      throw new InboxError('unreachable', `No answer: ${error}`, undefined, error);
     } finally {
       this.#questions.delete(abort);
       clearTimeout(timer);
     }
+    return await this.#request(method, path, body, attempt + 1);
   }
 
-  async #send<T>(method: string, path: string, body: object | undefined, signal: AbortSignal): Promise<T> {
+  /** @returns the answer, or for how many milliseconds the server wants to be left alone. */
+  async #send<T>(
+    method: string,
+    path: string,
+    body: object | undefined,
+    signal: AbortSignal,
+    attempt: number,
+  ): Promise<T | number> {
     const { token, url } = this.#options;
     const headers: Record<string, string> = {};
     if (token) {
       const bearer = await token();
-      if (!bearer) throw new InboxError('signed-out', 'There is no token.');
+      if (!bearer) throw new InboxError('signed-out', 'Nobody is signed in.');
       headers.authorization = `Bearer ${bearer}`;
     }
     if (body) headers['content-type'] = 'application/json';
@@ -105,6 +128,10 @@ export class InboxApi {
     });
     if (response.ok) return (await response.json()) as T;
     const { status } = response;
+    if (status === 429 && attempt < ATTEMPTS) {
+      // https://www.rfc-editor.org/rfc/rfc9110#field.retry-after; of its two forms the one that servers send.
+      return Math.min(Number(response.headers.get('retry-after')) || 2, MAX_WAIT_S) * 1_000;
+    }
     if (status === 401) throw new InboxError('signed-out', 'Nobody is signed in.', status);
     const { message } = (await response.json().catch(() => ({}))) as { message?: unknown };
     throw new InboxError('refused', `The server answered ${status}: ${message ?? response.statusText}`, status);

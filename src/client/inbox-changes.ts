@@ -74,7 +74,7 @@ export class InboxChanges {
         onChange();
       }
     });
-    this.#last = quiet(changed).catch(() => {});
+    this.#last = changed.catch(() => {});
     return changed;
   }
 }
@@ -86,5 +86,5 @@ export function quiet<T>(promise: Promise<T>): Promise<T> {
 }
 
 function several(ids: Ids): readonly number[] {
-  return typeof ids === 'number' ? [ids] : [...new Set(ids)];
+  return [...new Set([ids].flat())];
 }

@@ -46,7 +46,7 @@ export class InboxSession {
     const url = new URL(options.url, globalThis.document?.baseURI ?? globalThis.location?.href).href.replace(/\/$/, '');
     const EventSource = options.eventSource ?? globalThis.EventSource;
     if (!EventSource) {
-      throw new TypeError('There is no EventSource here: pass one as `eventSource`.');
+      throw new TypeError('There is no EventSource here: pass `eventSource`.');
     }
     this.#pageSize = options.pageSize ?? 20;
     this.#api = new InboxApi({ ...options, url });
@@ -68,8 +68,8 @@ export class InboxSession {
       url: async () => {
         if (!this.#list.isLoaded) await this.#load();
         if (!this.#list.isLoaded) throw this.#error;
-        const query = new URLSearchParams({ token: await this.#api.streamToken(), lastEventId: String(this.#cursor) });
-        return `${url}/stream?${query}`;
+        // A JWT has no characters that mean anything in a URL.
+        return `${url}/stream?token=${await this.#api.streamToken()}&lastEventId=${this.#cursor}`;
       },
       onFrame: (frame, data, toast) => this.#receive(frame, data, toast),
       onStatus: (status) => this.#setStatus(status),
@@ -92,7 +92,7 @@ export class InboxSession {
       items: Object.freeze(this.#list.shown),
       unread: this.#list.unread,
       hasMore: this.#list.nextBefore !== null,
-      loading: this.#older !== undefined || (this.#loading !== undefined && !this.#list.isLoaded),
+      loading: !!this.#older || (!!this.#loading && !this.#list.isLoaded),
       error: this.#error,
     };
   }
@@ -181,7 +181,7 @@ export class InboxSession {
         before = page.nextBefore;
       } catch (error) {
         const { status = 500 } = this.#failed(error);
-        if (status < 500) break;
+        if (status < 500 && status !== 429) break;
         await new Promise((resolve) => setTimeout(resolve, MISSED_AGAIN_MS));
       }
     }
@@ -235,7 +235,8 @@ export class InboxSession {
       this.#mustLoad = false;
       const known = this.#list.newest;
       const end = this.#list.nextBefore;
-      const page = await this.#newestPage();
+      // One page, however many are shown: those after it may be wrong by now, and are there again with loadMore().
+      const page = await this.#api.page(Math.min(Math.max(this.#list.length, this.#pageSize), MAX_PAGE));
       // What is shown reaches further by now: loadMore() has been there.
       this.#mustLoad ||= this.#list.nextBefore !== end;
       // Of a time before a reset.
@@ -253,26 +254,15 @@ export class InboxSession {
     }
   }
 
-  /** As many as there are now: whoever has scrolled down doesn't lose what they look at. */
-  async #newestPage(): Promise<InboxPage> {
-    const wanted = Math.max(this.#list.length, this.#pageSize);
-    const first = await this.#api.page(Math.min(wanted, MAX_PAGE));
-    const items = [...first.items];
-    let { nextBefore } = first;
-    while (nextBefore !== null && items.length < wanted) {
-      const page = await this.#api.page(Math.min(wanted - items.length, MAX_PAGE), nextBefore);
-      items.push(...page.items);
-      nextBefore = page.nextBefore;
-    }
-    return { ...first, items, nextBefore };
-  }
-
   async #loadOlder(): Promise<void> {
     await this.#loading;
     const before = this.#list.nextBefore;
     if (!this.isOpen || before === null) return;
     try {
-      this.#list.append(await this.#api.page(this.#pageSize, before), before);
+      let page = await this.#api.page(this.#pageSize, before);
+      // An event has overtaken the answer, which would make the whole list stale.
+      if (isOlder(page, this.#list.newest)) page = await this.#api.page(this.#pageSize, before);
+      this.#list.append(page, before);
       this.#error = null;
     } catch (error) {
       this.#error = this.#failed(error);

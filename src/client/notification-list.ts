@@ -18,7 +18,6 @@ type Items = readonly InboxNotification[];
 
 /** The most that arrivals make a list grow to; the oldest can be loaded again. */
 const MAX_ITEMS = 1_000;
-const CHANGES = ['read', 'readUpTo', 'unreadIds', 'removed'] as const;
 const NOTHING: InboxNumbers = { lastId: 0, unread: 0, revision: -1 };
 
 /**
@@ -90,10 +89,8 @@ export class NotificationList {
   add(item: InboxNotification): InboxNotification | undefined {
     const known = this.#items.find(({ id }) => id === item.id);
     if (known) return known;
-    if (item.id <= this.#loadedUpTo) return item.id < (this.#items.at(-1)?.id ?? 0) ? item : undefined;
-    const older = this.#items.findIndex(({ id }) => id < item.id);
-    const items = [...this.#items];
-    items.splice(older < 0 ? items.length : older, 0, item);
+    if (item.id <= this.#loadedUpTo) return item.id < (this.nextBefore ?? 0) ? item : undefined;
+    const items = [item, ...this.#items].sort((a, b) => b.id - a.id);
     if (items.length > MAX_ITEMS) {
       items.length = MAX_ITEMS;
       this.nextBefore = items[MAX_ITEMS - 1]?.id ?? null;
@@ -106,17 +103,19 @@ export class NotificationList {
   apply(event: InboxNumbers & Change): void {
     this.note(event);
     this.#told = Math.max(this.#told, event.revision);
-    const follows = event.revision === this.#revision + 1 && CHANGES.some((name) => event[name] !== undefined);
-    if (!follows) return;
+    const { read, readUpTo, unreadIds, removed } = event;
+    const details = read ?? readUpTo ?? unreadIds ?? removed;
+    if (!details || event.revision !== this.#revision + 1) return;
     this.#items = changed(this.#items, event);
     this.#revision = event.revision;
     this.#tidy();
   }
 
   /** Takes what a `reset` event told, also if it is behind: the database may have been set back. */
-  reset({ lastId, unread, revision }: InboxNumbers): void {
-    this.#numbers = { lastId, unread, revision };
-    this.#items = this.#items.filter(({ id }) => id <= lastId);
+  reset(numbers: InboxNumbers): void {
+    this.#numbers = NOTHING;
+    this.note(numbers);
+    this.#items = this.#items.filter(({ id }) => id <= numbers.lastId);
     this.#revision = -1;
     this.#told = -1;
     this.#loadedUpTo = 0;
@@ -169,7 +168,8 @@ export class NotificationList {
   }
 
   #holds({ agreedAt }: Wish, revision: number): boolean {
-    return agreedAt !== undefined && agreedAt <= revision;
+    // NaN before the server has agreed.
+    return Number(agreedAt) <= revision;
   }
 
   #tidy(): void {

@@ -1,5 +1,5 @@
 import type { InboxNumbers } from '../notifications/notification.js';
-import { BrowserTabs } from './browser-tabs.js';
+import { BrowserTabs, isVisible } from './browser-tabs.js';
 import { EventStream, type EventStreamOptions } from './event-stream.js';
 import type { StreamFrame } from './inbox.types.js';
 
@@ -132,7 +132,7 @@ export class SharedStream {
     const tabs = this.#tabs;
     const toaster = tabs?.toaster() ?? '';
     tabs?.post({ frame, after: this.#options.position().cursor, toaster });
-    this.#options.onFrame(frame, data, tabs ? toaster === tabs.id : isShown());
+    this.#options.onFrame(frame, data, tabs ? toaster === tabs.id : isVisible());
   }
 
   #hear(message: Exclude<Relayed, 'check'>): Promise<void> | undefined {
@@ -160,17 +160,16 @@ export class SharedStream {
     this.#page = new AbortController();
     const { signal } = this.#page;
     // The network is another one: what was connected through the old one may never say so.
-    addEventListener('online', () => this.#isOwn && this.#stream.open(), { signal });
-    addEventListener('online', () => this.#options.onWake(), { signal });
+    const online = () => {
+      if (this.#isOwn) this.#stream.open();
+      this.#options.onWake();
+    };
+    addEventListener('online', online, { signal });
     // A page that is frozen or kept for the way back must not hold the stream of all.
     addEventListener('pagehide', () => this.#suspend(), { signal });
     document.addEventListener('freeze', () => this.#suspend(), { signal });
     addEventListener('pageshow', ({ persisted }) => persisted && this.#resume(), { signal });
     document.addEventListener('resume', () => this.#resume(), { signal });
-    document.addEventListener('visibilitychange', () => isShown() && this.#wake(), { signal });
+    document.addEventListener('visibilitychange', () => isVisible() && this.#wake(), { signal });
   }
-}
-
-function isShown(): boolean {
-  return typeof document !== 'object' || document.visibilityState === 'visible';
 }

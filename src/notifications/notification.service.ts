@@ -21,6 +21,7 @@ import { type ChangeOutcome, InboxStore } from './inbox/inbox.store.js';
 import { RECIPIENTS_PER_STATEMENT } from './inbox/limits.js';
 import { Outbox } from './inbox/outbox.js';
 import { toNotificationsError } from './inbox/postgres-error.js';
+import { RecipientLimit } from './inbox/recipient-limit.js';
 import { hintsOf } from './inbox/relay-delivery.js';
 import { readable } from './invalid.js';
 import type {
@@ -43,6 +44,9 @@ const ARRIVALS_AT_MOST = 20;
 /** Sends, lists, changes and streams notifications. */
 @Injectable()
 export class NotificationService {
+  /** What is asked about an inbox, by its user or by the host. */
+  private readonly questions = new RecipientLimit();
+
   constructor(
     @Inject(DirectDelivery) private readonly direct: DirectDelivery,
     @Inject(Outbox) private readonly outbox: Outbox,
@@ -74,15 +78,22 @@ export class NotificationService {
     return await this.send({ ...content, kind: 'broadcast' }, when);
   }
 
-  /** A page of a recipient's notifications, newest first. */
+  /**
+   * A page of a recipient's notifications, newest first. It may hold fewer than `limit`, or none, and still not be the last
+   * one: one call looks at 5,000 notifications at most, and `nextBefore` goes on from there.
+   *
+   * This and the calls about one inbox below run four at a time for each recipient; more wait for up to two seconds.
+   *
+   * @throws {NotificationsError} `TOO_MANY_REQUESTS` when that is over.
+   */
   async list(recipient: Recipient, query: ListQuery = {}): Promise<InboxPage> {
-    const key = keyOf(recipient);
-    return await this.inboxes.list(key, listQueryOf(query)).catch(refuse);
+    const wanted = listQueryOf(query);
+    return await this.ask(recipient, (key) => this.inboxes.list(key, wanted));
   }
 
   /** The count of unread notifications, with the numbers that tell how new it is. */
   async unreadCount(recipient: Recipient): Promise<InboxNumbers> {
-    return await this.inboxes.numbers(keyOf(recipient)).catch(refuse);
+    return await this.ask(recipient, (key) => this.inboxes.numbers(key));
   }
 
   /** Marks notifications as read: up to 1,000 ids, or all up to an id. Ids that are not in the inbox are passed over. */
@@ -210,10 +221,16 @@ export class NotificationService {
   }
 
   private async change(recipient: Recipient, work: (key: InboxKey) => Promise<ChangeOutcome>): Promise<ChangeResult> {
+    return await this.ask(recipient, async (key) => {
+      const { change, ...result } = await work(key);
+      if (change) this.announcer.announce([{ ...key, change }]);
+      return result;
+    });
+  }
+
+  private async ask<T>(recipient: Recipient, question: (key: InboxKey) => Promise<T>): Promise<T> {
     const key = keyOf(recipient);
-    const { change, ...result } = await work(key).catch(refuse);
-    if (change) this.announcer.announce([{ ...key, change }]);
-    return result;
+    return await this.questions.run(key, () => question(key)).catch(refuse);
   }
 }
 

@@ -50,7 +50,8 @@ export async function readDatabase(pool: pg.Pool): Promise<DatabaseState> {
         revision::float8 AS revision FROM notifications.inbox WHERE tenant_id <> '${MASSES}'`);
     const items = await client.query<{ inbox: string } & StoredItem>(`
       SELECT t.tenant_id || '/' || t.recipient_id AS inbox, t.id::float8 AS id, (m.data ->> 'op')::int AS op,
-        t.created_at AS "createdAt", (t.read_at IS NOT NULL OR t.id <= i.read_up_to) AS read
+        t.created_at AS "createdAt", (t.read_at IS NOT NULL OR t.id <= i.read_up_to
+          AND (t.unread_mark = i.unread_mark AND i.unread_mark_revision = i.revision) IS NOT TRUE) AS read
       FROM notifications.inbox_item t JOIN notifications.inbox i USING (tenant_id, recipient_id)
       JOIN notifications.message m ON m.id = t.message_id
       WHERE t.tenant_id <> '${MASSES}' ORDER BY t.tenant_id, t.recipient_id, t.id`);

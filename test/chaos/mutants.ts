@@ -11,6 +11,7 @@ export interface Mutant {
 const DELIVER = 'inbox/deliver.statement.ts';
 const CONNECTION = 'stream/connection.ts';
 const INBOX = 'stream/connected-inbox.ts';
+const HUB = 'stream/hub.ts';
 /** Many inboxes with several streams each, and time between two sweeps for one of them to find what no hint told. */
 const UNHINTED: Partial<Settings> = { faults: ['deaf'], recipients: 150, connections: 450, sweepMs: 6_000 };
 /** Few inboxes in which much is marked, and hints of it that are lost, doubled and late. */

@@ -1,6 +1,6 @@
-import { expect, jest, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import { createInbox, type InboxOptions } from '../../src/client/index.js';
-import { FakeServer } from './support/fake-server.js';
+import { FakeServer, refusal } from './support/fake-server.js';
 import { fixJitter, pass, useFakeTimers } from './support/fake-timers.js';
 
 useFakeTimers();
@@ -58,6 +58,183 @@ test('a reload that began before loadMore() keeps what that has shown', async ()
   expect(inbox.getState().items[0]).toMatchObject({ id: 60, read: true });
   inbox.close();
 });
+
+test('a page that an event has overtaken is asked for again, and the list that is shown stays', async () => {
+  const { server, inbox } = await open(300, { pageSize: 100 });
+  await inbox.loadMore();
+  let release = () => {};
+  server.intercept = (request) => {
+    if (!request.includes('before=')) return undefined;
+    const { nextBefore, items, ...numbers } = { ...server.numbers, items: server.items.slice(200), nextBefore: null };
+    return new Promise((resolve) => {
+      release = () => resolve(Response.json({ items, nextBefore, ...numbers }));
+    });
+  };
+  const more = inbox.loadMore();
+  await pass(0);
+  server.intercept = () => undefined;
+  server.change({ read: [50, 150, 299] });
+  release();
+  await more;
+  await pass(10_000);
+  expect(inbox.getState().items).toEqual(server.items);
+  expect(server.requests.filter((request) => request === 'GET ?limit=100&before=101')).toHaveLength(2);
+  expect(server.requests.filter((request) => request === 'GET ?limit=100')).toHaveLength(1);
+  inbox.close();
+});
+
+test('a list of 10,000 asks once for an event without details, and again only for what is looked at', async () => {
+  const { server, inbox } = await open(10_000, { pageSize: 100 });
+  while (inbox.getState().hasMore) await inbox.loadMore();
+  expect(inbox.getState().items).toHaveLength(10_000);
+  const asked = server.requests.length;
+  server.tellsDetails = () => false;
+  server.change({ read: [9_990, 5_000], removed: [9_980, 4_000] });
+  await pass(200_000);
+  expect(server.requests.slice(asked)).toEqual(['GET ?limit=100']);
+  // Nothing that is shown is wrong, and what is not shown is there to be loaded, changed and removed.
+  expect(inbox.getState()).toMatchObject({ hasMore: true, unread: server.numbers.unread });
+  expect(inbox.getState().items).toEqual(server.items.slice(0, 100));
+  await inbox.remove(3_000);
+  await inbox.markRead([2_000]);
+  expect(server.numbers.unread).toBe(10_000 - 6);
+  await pass(200_000);
+  while (inbox.getState().hasMore) await inbox.loadMore();
+  expect(inbox.getState().items).toEqual(server.items);
+  inbox.close();
+});
+
+test('events without details that come in a row are one request at a time', async () => {
+  const { server, inbox } = await open(500, { pageSize: 100 });
+  while (inbox.getState().hasMore) await inbox.loadMore();
+  const asked = server.requests.length;
+  server.tellsDetails = () => false;
+  server.latency = () => 50;
+  for (let id = 1; id <= 50; id++) server.change({ read: [id] });
+  await pass(10_000);
+  expect(server.requests.length - asked).toBeLessThanOrEqual(2);
+  expect(inbox.getState().items).toEqual(server.items.slice(0, 100));
+  inbox.close();
+});
+
+test('goes on after a page that has no notification, but tells where others are', async () => {
+  const { server, inbox } = await open(60);
+  const gap = { items: [], ...server.numbers };
+  server.intercept = async (request) => {
+    if (request === 'GET ?limit=20&before=41') return Response.json({ ...gap, nextBefore: 35 });
+    return request === 'GET ?limit=20&before=35' ? Response.json({ ...gap, nextBefore: 30 }) : undefined;
+  };
+  await inbox.loadMore();
+  expect(inbox.getState().items.map(({ id }) => id)).toEqual([...range(60, 41), ...range(29, 10)]);
+  expect(inbox.getState().hasMore).toBe(true);
+  inbox.close();
+});
+
+test('what has arrived while it looked for the first notification is not lost', async () => {
+  const server = new FakeServer();
+  for (let i = 0; i < 40; i++) server.notify();
+  server.intercept = async (request) => {
+    if (request !== 'GET ?limit=20') return undefined;
+    const answer = { items: [], ...server.numbers, nextBefore: 31 };
+    server.notify();
+    return Response.json(answer);
+  };
+  const inbox = createInbox({ url: server.url, fetch: server.fetch, eventSource: server.EventSource });
+  await pass(0);
+  expect(inbox.getState().items.map(({ id }) => id)).toEqual([41, ...range(30, 11)]);
+  inbox.close();
+});
+
+describe('429', () => {
+  /** Answered for the first so many requests of a kind. */
+  function tooMany(server: FakeServer, start: string, times: number, retryAfter?: string): void {
+    let left = times;
+    server.intercept = async (request) => {
+      if (!request.startsWith(start) || left-- <= 0) return undefined;
+      const answer = refusal(429, 'Too many at once.');
+      if (retryAfter) answer.headers.set('retry-after', retryAfter);
+      return answer;
+    };
+  }
+
+  test.each([
+    ['7', 7_000],
+    ['3600', 60_000],
+    [undefined, 2_000],
+    ['soon', 2_000],
+  ])('with Retry-After %s: the change stays, and is sent again after %i ms, not before', async (retryAfter, ms) => {
+    const { server, inbox } = await open(3);
+    fixJitter(0);
+    tooMany(server, 'POST /read', 1, retryAfter);
+    const errors: unknown[] = [];
+    inbox.on('error', (error) => errors.push(error));
+    const marked = inbox.markRead([1, 2]);
+    await pass(ms - 1);
+    expect(inbox.getState().unread).toBe(1);
+    expect(server.requests.filter((request) => request === 'POST /read')).toHaveLength(1);
+    await pass(1);
+    await marked;
+    expect(server.requests.filter((request) => request === 'POST /read')).toHaveLength(2);
+    expect([server.numbers.unread, errors]).toEqual([1, []]);
+    inbox.close();
+  });
+
+  test('clients that were told the same come back at different moments', async () => {
+    const { server, inbox } = await open(3);
+    fixJitter(0.5);
+    tooMany(server, 'POST /read', 1, '10');
+    const marked = inbox.markRead(1);
+    await pass(14_999);
+    expect(server.numbers.unread).toBe(3);
+    await pass(1);
+    await marked;
+    expect(server.numbers.unread).toBe(2);
+    inbox.close();
+  });
+
+  test('again and again: at last the change is undone, and says so', async () => {
+    const { server, inbox } = await open(3);
+    tooMany(server, 'DELETE', Number.POSITIVE_INFINITY, '2');
+    const removed = inbox.remove(2);
+    await pass(60_000);
+    await expect(removed).rejects.toMatchObject({ code: 'refused', status: 429 });
+    expect(server.requests.filter((request) => request.startsWith('DELETE'))).toHaveLength(4);
+    expect(inbox.getState().items).toHaveLength(3);
+    inbox.close();
+  });
+
+  test('for a list: it is there in the end, without a storm', async () => {
+    const server = new FakeServer();
+    server.notify();
+    tooMany(server, 'GET', 10, '2');
+    const inbox = createInbox({ url: server.url, fetch: server.fetch, eventSource: server.EventSource });
+    await pass(600_000);
+    expect(inbox.getState()).toMatchObject({ status: 'live', unread: 1, error: null });
+    expect(server.requests.filter((request) => request.startsWith('GET'))).toHaveLength(11);
+    inbox.close();
+  });
+
+  test('close() gives up what waits: nothing is sent with the credentials of whoever signs in next', async () => {
+    const { server, inbox } = await open(3);
+    tooMany(server, '', 2, '30');
+    const changed = inbox.markRead(1);
+    const more = inbox.loadMore();
+    server.tellsDetails = () => false;
+    server.change({ read: [2] });
+    await pass(1_000);
+    const sent = server.requests.length;
+    inbox.close();
+    await expect(changed).rejects.toMatchObject({ code: 'closed' });
+    await more;
+    expect(jest.getTimerCount()).toBe(0);
+    await pass(600_000);
+    expect(server.requests).toHaveLength(sent);
+  });
+});
+
+function range(from: number, to: number): number[] {
+  return Array.from({ length: from - to + 1 }, (_, index) => from - index);
+}
 
 test('a listener that hears of the end of the session can open the next', async () => {
   let token: string | null = 't';

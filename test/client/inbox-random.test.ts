@@ -1,7 +1,7 @@
 import { expect, jest, test } from '@jest/globals';
 import { createInbox, type Inbox } from '../../src/client/index.js';
 import { type Random, seeded } from '../support/random.js';
-import { FakeServer } from './support/fake-server.js';
+import { FakeServer, refusal } from './support/fake-server.js';
 import { pass, useFakeTimers } from './support/fake-timers.js';
 
 const STEPS = 1_000;
@@ -26,6 +26,10 @@ function step(random: Random, server: FakeServer, inbox: Inbox): void {
     () => inbox.remove(ids().slice(0, 1)),
     () => inbox.loadMore(),
     () => inbox.loadMore(),
+    // Someone scrolls far down.
+    async () => {
+      while (random.chance(0.8) && inbox.getState().hasMore) await inbox.loadMore().catch(() => {});
+    },
     () => undefined,
   ];
   if (random.chance(0.03)) server.drop();
@@ -51,9 +55,9 @@ async function simulate(random: Random): Promise<void> {
   server.latency = () => random.between(0, 400);
   server.tellsDetails = () => random.chance(0.8);
   server.accepts = () => random.chance(0.8);
-  server.intercept = () => {
+  server.intercept = async () => {
     if (random.chance(0.05)) throw new TypeError('no network');
-    return undefined;
+    return random.chance(0.05) ? refusal(429, 'Too many at once.') : undefined;
   };
   for (let i = 0; i < STEPS; i++) {
     step(random, server, inbox);

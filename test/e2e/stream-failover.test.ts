@@ -52,7 +52,10 @@ test('After the restore that operations.md describes, a client that was ahead ge
   before.close();
 
   await loseTheNewestTwo();
-  await database.query('UPDATE notifications.inbox SET last_id = last_id + 1000000, revision = revision + 1000000');
+  await database.query(
+    `UPDATE notifications.inbox SET last_id = last_id + 1000000, revision = revision + 1000000,
+       unread_mark_revision = unread_mark_revision + 1000000`,
+  );
   const after = await StreamClient.open(crm.url, token, { lastEventId });
   expect(after.of('reset')).toEqual([
     { event: 'reset', id: '1000003', data: { lastId: 1_000_003, unread: 3, revision: 1_000_000 } },

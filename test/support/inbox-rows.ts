@@ -10,7 +10,7 @@ export interface InboxRows {
   revision: number;
   /** Its items, ascending. */
   ids: number[];
-  /** Those that are unread by the rule of reading: no mark of their own, and above the watermark. */
+  /** Those that are unread by the rule of reading: not read by themselves, and above the watermark or marked all the same. */
   unreadIds: number[];
 }
 
@@ -21,7 +21,8 @@ export async function inboxRows(database: TestDatabase, recipient?: string): Pro
        i.revision::float8 AS revision,
        coalesce(array_agg(t.id::float8 ORDER BY t.id) FILTER (WHERE t.id IS NOT NULL), '{}') AS ids,
        coalesce(array_agg(t.id::float8 ORDER BY t.id)
-         FILTER (WHERE t.read_at IS NULL AND t.id > i.read_up_to), '{}') AS "unreadIds"
+         FILTER (WHERE t.read_at IS NULL AND (t.id > i.read_up_to
+           OR t.unread_mark = i.unread_mark AND i.unread_mark_revision = i.revision)), '{}') AS "unreadIds"
      FROM notifications.inbox i LEFT JOIN notifications.inbox_item t USING (tenant_id, recipient_id)
      WHERE $1::text IS NULL OR i.recipient_id = $1
      GROUP BY i.tenant_id, i.recipient_id ORDER BY i.tenant_id, i.recipient_id`,

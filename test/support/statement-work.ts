@@ -9,15 +9,23 @@ interface PlanNode {
   Plans?: PlanNode[];
 }
 
-/** Runs a statement and tells how many rows its plan went through: its work, whatever the machine is busy with. */
-export async function rowsOfPlan(database: TestDatabase, statement: string, values: unknown[]): Promise<number> {
-  const client = new pg.Client({ connectionString: database.url });
-  await client.connect();
+/**
+ * Runs a statement and tells how many rows its plan went through: its work, whatever the machine is busy with.
+ *
+ * @param where a database, or a connection with a transaction that is to see it.
+ */
+export async function rowsOfPlan(
+  where: TestDatabase | pg.Client,
+  statement: string,
+  values: unknown[],
+): Promise<number> {
+  const client = 'connect' in where ? where : new pg.Client({ connectionString: where.url });
+  if (client !== where) await client.connect();
   try {
     const { rows } = await client.query(`EXPLAIN (ANALYZE, FORMAT JSON) ${statement}`, values);
     return rowsOf(rows[0]['QUERY PLAN'][0].Plan);
   } finally {
-    await client.end();
+    if (client !== where) await client.end();
   }
 }
 

@@ -17,6 +17,8 @@ import { markOwn } from './own-answers.js';
 
 /** Seconds that a client is asked to wait after a 503. */
 const RETRY_AFTER_S = '5';
+/** The same, when it asks too much at once. It has waited already. */
+const RETRY_QUESTION_AFTER_S = '2';
 
 const logger = new Logger('NotificationsHttp');
 
@@ -55,6 +57,8 @@ export function refusal(error: unknown, response: HttpResponse): unknown {
   // RFC 9110, 11.6.1: a 401 names the scheme.
   if (status === HttpStatus.UNAUTHORIZED) rawResponse(response).setHeader('WWW-Authenticate', 'Bearer');
   if (status === HttpStatus.SERVICE_UNAVAILABLE) rawResponse(response).setHeader('Retry-After', RETRY_AFTER_S);
+  if (error instanceof NotificationsError && error.code === 'TOO_MANY_REQUESTS')
+    rawResponse(response).setHeader('Retry-After', RETRY_QUESTION_AFTER_S);
   return exception;
 }
 

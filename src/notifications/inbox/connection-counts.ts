@@ -5,6 +5,7 @@ import { Periodic } from '../periodic.js';
 import type { NotificationsDataSource, Statement } from './database.js';
 
 const REPORT_MS = 3_000;
+const LANE = 'background';
 /** Nobody waits longer for a number. */
 const TOTAL_MS = 2_000;
 /** An instance that has told nothing for so long is taken to be gone. */
@@ -72,25 +73,26 @@ export class ConnectionCounts {
   async close(): Promise<void> {
     await this.reports.close();
     // Postgres may be down: then the others find out by the silence.
-    await this.database.run(this.sql.forget, [this.instance]).catch(() => undefined);
+    await this.database.run(this.sql.forget, [this.instance], LANE).catch(() => undefined);
   }
 
   private async ask(key?: InboxKey): Promise<number> {
     const [row] = key
-      ? await this.database.run<{ total: string }>(this.sql.totalOf, [key.tenant, key.recipient])
-      : await this.database.run<{ total: string }>(this.sql.total);
+      ? await this.database.run<{ total: string }>(this.sql.totalOf, [key.tenant, key.recipient], LANE)
+      : await this.database.run<{ total: string }>(this.sql.total, [], LANE);
     return Number(row?.total ?? 0);
   }
 
   private async report(): Promise<void> {
     const changed = this.counted.takeChangedCounts(this.isUnknown);
     try {
-      const [answer] = await this.database.run<{ is_new: boolean }>(this.sql.report, [
-        this.instance,
+      const columns = [
         changed.map((count) => count.tenant),
         changed.map((count) => count.recipient),
         changed.map((count) => count.connections),
-      ]);
+      ];
+      const values = [this.instance, ...columns];
+      const [answer] = await this.database.run<{ is_new: boolean }>(this.sql.report, values, LANE);
       // Postgres has crashed, or we were silent for long: what was told before is gone.
       const isUnknown = answer?.is_new === true && !this.isUnknown;
       this.isUnknown = isUnknown;

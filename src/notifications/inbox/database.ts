@@ -5,6 +5,7 @@ import { NotificationsError } from '../notifications.error.js';
 import { type SessionClient, surviveErrors } from '../postgres-session.js';
 import { addressOf, connectionOf, type PostgresOptions } from './connection-options.js';
 import { createEntities } from './entities.js';
+import { type Lane, Lanes } from './lanes.js';
 import { MigrationWait } from './migration-wait.js';
 import { createMigrations } from './migrations.js';
 import { sqlState } from './postgres-error.js';
@@ -58,6 +59,7 @@ export class NotificationsDataSource extends DataSource {
   readonly tables: ReturnType<typeof createEntities>;
   private readonly limit: StatementLimit;
   private readonly onWait: (reason: string) => void;
+  private readonly lanes: Lanes;
 
   /**
    * @param host how to reach Postgres: the options of the host's DataSource. With replication, its master.
@@ -84,6 +86,7 @@ export class NotificationsDataSource extends DataSource {
     this.tables = tables;
     this.limit = limit;
     this.onWait = onWait;
+    this.lanes = new Lanes(poolSize);
   }
 
   /**
@@ -128,9 +131,14 @@ export class NotificationsDataSource extends DataSource {
     return addressOf(this.options as PostgresOptions);
   }
 
-  /** Runs one statement, autocommitted, as a named prepared statement; TypeORM's own `query()` would parse it anew. */
-  readonly run: Run = <Row>(statement: Statement, values: unknown[] = []) =>
-    this.limit.run(async () => {
+  /**
+   * Runs one statement, autocommitted, as a named prepared statement; TypeORM's own `query()` would parse it anew.
+   *
+   * @param lane what it is for; none for deliveries, which wait for no lane.
+   */
+  readonly run = async <Row>(statement: Statement, values: unknown[] = [], lane?: Lane): Promise<Row[]> => {
+    if (lane) return await this.lanes.run(lane, () => this.run<Row>(statement, values));
+    return await this.limit.run(async () => {
       const runner = this.createQueryRunner();
       try {
         return await this.execute<Row>(runner, statement, values);
@@ -138,10 +146,16 @@ export class NotificationsDataSource extends DataSource {
         await runner.release();
       }
     });
+  };
 
-  /** Runs several statements in one transaction; each sees what was committed before it began. */
-  inTransaction<T>(work: (run: Run) => Promise<T>): Promise<T> {
-    return this.limit.run(async () => {
+  /**
+   * Runs several statements in one transaction; each sees what was committed before it began.
+   *
+   * @param lane as with {@link run}.
+   */
+  async inTransaction<T>(work: (run: Run) => Promise<T>, lane?: Lane): Promise<T> {
+    if (lane) return await this.lanes.run(lane, () => this.inTransaction(work));
+    return await this.limit.run(async () => {
       const runner = this.createQueryRunner();
       let isCommitting = false;
       try {

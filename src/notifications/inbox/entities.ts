@@ -24,6 +24,8 @@ export interface InboxRow {
   revision: string;
   broadcastPosition: string;
   streamsValidFrom: Date | null;
+  unreadMark: string | null;
+  unreadMarkRevision: string | null;
 }
 
 /** A row of `inbox_item`: one notification of one recipient. */
@@ -35,6 +37,7 @@ export interface InboxItemRow {
   createdAt: Date;
   expiresAt: Date | null;
   readAt: Date | null;
+  unreadMark: string | null;
 }
 
 /** A row of `broadcast_counter`: how many broadcasts a tenant has had. */
@@ -101,6 +104,8 @@ export function createEntities(schema: string) {
       revision: column('revision', 'bigint', { default: 0 }),
       broadcastPosition: column('broadcast_position', 'bigint'),
       streamsValidFrom: column('streams_valid_from', 'timestamptz', nullable),
+      unreadMark: column('unread_mark', 'bigint', nullable),
+      unreadMarkRevision: column('unread_mark_revision', 'bigint', nullable),
     }),
     inboxItem: table<InboxItemRow>('inbox_item', {
       tenantId: column('tenant_id', 'text', key),
@@ -110,6 +115,7 @@ export function createEntities(schema: string) {
       createdAt: column('created_at', 'timestamptz', defaultNow),
       expiresAt: column('expires_at', 'timestamptz', nullable),
       readAt: column('read_at', 'timestamptz', nullable),
+      unreadMark: column('unread_mark', 'bigint', nullable),
     }),
     broadcastCounter: table<BroadcastCounterRow>('broadcast_counter', {
       tenantId: column('tenant_id', 'text', key),

@@ -8,8 +8,11 @@ import type {
   ListQuery,
 } from '../notification.js';
 import { Batched } from './batched.js';
+import { changeStatements } from './change.statements.js';
 import type { NotificationsDataSource, Run, Statement } from './database.js';
 import { inboxStatements, PAGE_BYTES } from './inbox.statements.js';
+import { InboxTurns } from './inbox-turns.js';
+import type { Lane } from './lanes.js';
 import {
   type Content,
   contentJson,
@@ -34,18 +37,27 @@ type ItemRow = Content & { id: string | null; created_at: string; read: boolean 
 type ReadRow = NumbersRow &
   ItemRow & { ord: number; streams_valid_from: string; behind: boolean; bytes: string; message_id: string };
 
+type ListRow = NumbersRow & ItemRow & { behind: boolean; scanned_to: string | null };
+
 type ChangeRow = NumbersRow & { found: number; changed: string[] | null };
 
-/** Reads and changes inboxes. Every statement starts with tenant and recipient. */
+type StepRow = NumbersRow & { changed: string | null; next: string | null };
+
+/**
+ * Reads and changes inboxes. Every statement starts with tenant and recipient, and goes through a bounded number of items.
+ * What streams need and what users ask for have lanes of their own in the pool.
+ */
 export class InboxStore {
-  private readonly sql: ReturnType<typeof inboxStatements>;
+  private readonly sql: ReturnType<typeof inboxStatements> & ReturnType<typeof changeStatements>;
   /** Asked for each stream token: ten thousand clients that return at once share some queries. */
   private readonly validFrom = new Batched<InboxKey, number>(VALID_FROM_PER_READ, GATHER_MS, (keys) =>
     this.readValidFrom(keys),
   );
 
+  private readonly turns = new InboxTurns();
+
   constructor(private readonly database: NotificationsDataSource) {
-    this.sql = inboxStatements(database.schema);
+    this.sql = { ...inboxStatements(database.schema), ...changeStatements(database.schema) };
   }
 
   /**
@@ -54,21 +66,18 @@ export class InboxStore {
    * @param requests each with the id after which to read, or null to read no items.
    * @param limit items of each at most.
    * @param bytes of stored text of each at most, where less than a page is wanted; it may be one notification more.
+   * @param lane that of the caller.
    * @returns one page a request, in their order; null where there is no inbox yet.
    */
   async read(
     requests: readonly (InboxKey & { after: number | null })[],
     limit: number,
     bytes = PAGE_BYTES,
+    lane: Lane = 'streams',
   ): Promise<(StreamPage | null)[]> {
     const pageBytes = Math.min(bytes, PAGE_BYTES);
-    const rows = await this.database.run<ReadRow>(this.sql.read, [
-      requests.map((request) => request.tenant),
-      requests.map((request) => request.recipient),
-      requests.map((request) => request.after),
-      limit,
-      pageBytes,
-    ]);
+    const values = [...columns(requests), requests.map((request) => request.after), limit, pageBytes];
+    const rows = await this.database.run<ReadRow>(this.sql.read, values, lane);
     const pages = new Array<StreamPage | null>(requests.length).fill(null);
     const contents = new Map<string, string>();
     for (const row of rows) {
@@ -85,48 +94,51 @@ export class InboxStore {
   }
 
   /** Starts inboxes where there are none, at the present: what was broadcast before is not theirs. */
-  async create(keys: readonly InboxKey[]): Promise<void> {
-    await this.database.run(this.sql.create, columns(keys));
+  async create(keys: readonly InboxKey[], lane: Lane = 'streams'): Promise<void> {
+    await this.database.run(this.sql.create, columns(keys), lane);
   }
 
   /**
-   * Puts the broadcasts that inboxes have not got yet into them.
+   * Puts the broadcasts that inboxes have not got yet into them, and counts anew where an older version has miscounted.
    *
    * @param skipsLocked leaves out those that somebody else has locked, instead of waiting for all of them.
    * @returns those that got some.
    */
-  async materialise(keys: readonly InboxKey[], skipsLocked = false): Promise<InboxKey[]> {
+  async materialise(keys: readonly InboxKey[], skipsLocked = false, lane: Lane = 'streams'): Promise<InboxKey[]> {
     return await this.database.inTransaction(async (run) => {
-      const locked = await run<InboxKey>(this.sql.lockBehind({ skipsLocked }), columns(keys));
-      return locked.length > 0 ? await run<InboxKey>(this.sql.materialise, columns(locked)) : [];
-    });
+      const locked = await run<InboxKey & { miscounted: boolean }>(this.sql.lockBehind({ skipsLocked }), columns(keys));
+      if (locked.length === 0) return [];
+      if (locked.some(({ miscounted }) => miscounted)) await run(this.sql.recount, columns(locked));
+      return await run<InboxKey>(this.sql.materialise, columns(locked));
+    }, lane);
   }
 
   /** @returns the indexes of those of which more is to be known, and whether they have broadcasts to get. */
   async sweep(
     known: readonly (InboxKey & { lastId: number; revision: number; streamsValidFrom: number })[],
   ): Promise<{ index: number; behind: boolean }[]> {
-    const rows = await this.database.run<{ ord: number; behind: boolean }>(this.sql.sweep, [
+    const values = [
       ...columns(known),
       known.map((inbox) => inbox.lastId),
       known.map((inbox) => inbox.revision),
       known.map((inbox) => inbox.streamsValidFrom),
-    ]);
+    ];
+    const rows = await this.database.run<{ ord: number; behind: boolean }>(this.sql.sweep, values, 'streams');
     return rows.map((row) => ({ index: row.ord - 1, behind: row.behind }));
   }
 
+  /** A page, newest first; where what it looks for is rare it may end before it is full, and `nextBefore` goes on there. */
   async list(key: InboxKey, query: ListQuery): Promise<InboxPage> {
     const { limit = 20, before = null, unread = false, type } = query;
     const statement = this.sql.list({ unread, type: type !== undefined });
     // One more than asked for tells whether there is another page.
     const values = [key.tenant, key.recipient, before, limit + 1, ...(type === undefined ? [] : [type])];
-    const rows = await this.present(key, () =>
-      this.database.run<NumbersRow & ItemRow & { behind: boolean }>(statement, values),
-    );
+    const rows = await this.present(key, () => this.database.run<ListRow>(statement, values, 'questions'));
     const [first] = rows;
     const items = rows.filter((row) => row.id !== null).map(item);
     const page = items.slice(0, limit);
-    const nextBefore = items.length > limit ? (page.at(-1)?.id ?? null) : null;
+    const scannedTo = first.scanned_to === null ? null : Number(first.scanned_to);
+    const nextBefore = items.length > limit ? (page.at(-1)?.id ?? null) : scannedTo;
     return { items: page, nextBefore, ...numbersOf(first) };
   }
 
@@ -138,7 +150,7 @@ export class InboxStore {
   /** The numbers of an inbox, which is started where there is none and gets the broadcasts that it has not got yet. */
   async numbers(key: InboxKey): Promise<InboxNumbers> {
     const [page] = await this.present(key, async () => {
-      const [found] = await this.read([{ ...key, after: null }], 1, 1);
+      const [found] = await this.read([{ ...key, after: null }], 1, 1, 'questions');
       return found ? [found] : [];
     });
     return page.numbers;
@@ -148,14 +160,21 @@ export class InboxStore {
     return await this.change(key, this.sql.markRead, ids, (changed) => ({ read: changed }));
   }
 
+  /** Where many items are in between, in several steps: each is a change of its own, and bounded. */
   async markReadUpTo(key: InboxKey, upTo: number): Promise<ChangeOutcome> {
-    return await this.locked(key, async (run, row) => {
-      const values = [key.tenant, key.recipient, upTo];
-      const [moved] = await run<NumbersRow & { read_up_to: string }>(this.sql.markReadUpTo, values);
-      const result = { ...numbersOf(moved ?? row), found: 0 };
-      if (!moved) return result;
-      return { ...result, change: { revision: result.revision, readUpTo: Number(moved.read_up_to) } };
-    });
+    let outcome = NOTHING;
+    for (let from: string | null = '0'; from !== null; ) {
+      const step = await this.locked(key, async (run) => {
+        const [row] = await run<StepRow>(this.sql.markReadUpTo, [key.tenant, key.recipient, upTo, from]);
+        return row;
+      });
+      if (!step) return NOTHING;
+      const numbers = numbersOf(step);
+      const change = step.changed === null ? undefined : { revision: numbers.revision, readUpTo: Number(step.changed) };
+      outcome = { ...numbers, found: 0, ...((change ?? outcome.change) && { change: change ?? outcome.change }) };
+      from = step.next;
+    }
+    return outcome;
   }
 
   async markUnread(key: InboxKey, ids: readonly number[]): Promise<ChangeOutcome> {
@@ -167,13 +186,14 @@ export class InboxStore {
   }
 
   async disconnect(key: InboxKey): Promise<void> {
-    await this.database.run(this.sql.disconnect, [key.tenant, key.recipient]);
+    await this.database.run(this.sql.disconnect, [key.tenant, key.recipient], 'streams');
   }
 
   private async readValidFrom(keys: InboxKey[]): Promise<number[]> {
     const rows = await this.database.run<{ ord: number; streams_valid_from: string }>(
       this.sql.validFrom,
       columns(keys),
+      'streams',
     );
     const answers = keys.map(() => 0);
     for (const { ord, streams_valid_from } of rows) answers[ord - 1] = Number(streams_valid_from);
@@ -181,32 +201,36 @@ export class InboxStore {
   }
 
   private async change(key: InboxKey, statement: Statement, ids: readonly number[], details: Details) {
-    return await this.locked(key, async (run) => {
-      const [row] = await run<ChangeRow>(statement, [key.tenant, key.recipient, ids]);
-      return outcome(row, details);
+    const row = await this.locked(key, async (run) => {
+      const [changed] = await run<ChangeRow>(statement, [key.tenant, key.recipient, ids]);
+      return changed;
     });
+    return outcomeOf(row, details);
   }
 
-  /** Locks the inbox row first and works in a later statement, which sees all that was committed before. */
-  private async locked(
-    key: InboxKey,
-    work: (run: Run, row: NumbersRow) => Promise<ChangeOutcome>,
-  ): Promise<ChangeOutcome> {
-    return await this.database.inTransaction(async (run) => {
-      const [row] = await run<NumbersRow>(this.sql.lock, [key.tenant, key.recipient]);
-      return row ? await work(run, row) : NOTHING;
-    });
+  /**
+   * Locks the inbox row first and works in a later statement, which sees all that was committed before.
+   *
+   * @returns undefined where there is no inbox.
+   */
+  private async locked<Row>(key: InboxKey, work: (run: Run) => Promise<Row | undefined>): Promise<Row | undefined> {
+    const change = async (run: Run) => {
+      const [inbox] = await run<{ miscounted: boolean }>(this.sql.lock, [key.tenant, key.recipient]);
+      if (inbox?.miscounted) await run(this.sql.recount, columns([key]));
+      return inbox && (await work(run));
+    };
+    return await this.turns.run(key, () => this.database.inTransaction(change, 'questions'));
   }
 
-  /** Reads rows of an inbox; first makes it present where it isn't, or has broadcasts to get. */
+  /** Reads rows of an inbox; first makes it present where it isn't, or is behind. */
   private async present<T extends { behind: boolean }>(key: InboxKey, read: () => Promise<T[]>): Promise<[T, ...T[]]> {
     let rows = await read();
     if (rows.length === 0) {
-      await this.create([key]);
+      await this.create([key], 'questions');
       rows = await read();
     }
     if (rows[0]?.behind) {
-      await this.materialise([key]);
+      await this.turns.run(key, () => this.materialise([key], false, 'questions'));
       rows = await read();
     }
     return rows as [T, ...T[]];
@@ -221,7 +245,7 @@ function columns(keys: readonly InboxKey[]): [string[], string[]] {
   return [keys.map((key) => key.tenant), keys.map((key) => key.recipient)];
 }
 
-function outcome(row: ChangeRow | undefined, details: Details): ChangeOutcome {
+function outcomeOf(row: ChangeRow | undefined, details: Details): ChangeOutcome {
   if (!row) return NOTHING;
   const result = { ...numbersOf(row), found: row.found };
   return row.changed

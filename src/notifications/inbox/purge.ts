@@ -2,6 +2,7 @@ import type { Hint } from '../broker/broker.js';
 import type { InboxKey } from '../notification.js';
 import { Periodic } from '../periodic.js';
 import type { NotificationsDataSource, Statement } from './database.js';
+import { IS_READ } from './inbox.statements.js';
 
 const ITEMS_PER_BATCH = 5_000;
 const EXPIRY_MS = 1_000;
@@ -57,7 +58,7 @@ export class Purge {
     while (!this.closed && (await this.deleteItems(this.sql.lockOld, days))) {}
     for (const statement of [this.sql.deleteOldBroadcasts, this.sql.deleteOldMessages]) {
       let deleted: unknown[];
-      do deleted = await this.database.run(statement, days);
+      do deleted = await this.database.run(statement, days, 'background');
       while (!this.closed && deleted.length === ITEMS_PER_BATCH);
     }
   }
@@ -73,7 +74,7 @@ export class Purge {
         items.map((item) => item.id),
       ]);
       return { items: items.length, inboxes };
-    });
+    }, 'background');
     if (purged.inboxes.length > 0) this.events.onPurged(purged.inboxes.map(hintOf));
     return purged.items === ITEMS_PER_BATCH;
   }
@@ -116,12 +117,13 @@ function purgeStatements(s: string) {
           DELETE FROM ${s}.inbox_item t
           USING unnest($1::text[], $2::text[], $3::bigint[]) c(tenant_id, recipient_id, id)
           WHERE t.tenant_id = c.tenant_id AND t.recipient_id = c.recipient_id AND t.id = c.id
-          RETURNING t.tenant_id, t.recipient_id, t.id, t.read_at),
+          RETURNING t.*),
         counted AS (
-          SELECT i.tenant_id, i.recipient_id, array_agg(g.id ORDER BY g.id) AS removed,
-            count(*) FILTER (WHERE g.read_at IS NULL AND g.id > i.read_up_to) AS unread
-          FROM gone g JOIN ${s}.inbox i USING (tenant_id, recipient_id) GROUP BY i.tenant_id, i.recipient_id)
-        UPDATE ${s}.inbox i SET unread = i.unread - c.unread, revision = i.revision + 1
+          SELECT i.tenant_id, i.recipient_id, array_agg(t.id ORDER BY t.id) AS removed,
+            count(*) FILTER (WHERE NOT ${IS_READ}) AS unread
+          FROM gone t JOIN ${s}.inbox i USING (tenant_id, recipient_id) GROUP BY i.tenant_id, i.recipient_id)
+        UPDATE ${s}.inbox i
+        SET unread = i.unread - c.unread, revision = i.revision + 1, unread_mark_revision = i.unread_mark_revision + 1
         FROM counted c WHERE i.tenant_id = c.tenant_id AND i.recipient_id = c.recipient_id
         RETURNING i.tenant_id AS tenant, i.recipient_id AS recipient, i.revision, c.removed`,
     },
