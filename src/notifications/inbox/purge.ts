@@ -9,7 +9,7 @@ const ITEMS_PER_BATCH = 1_000;
 const BROADCASTS_PER_BATCH = 5_000;
 const EXPIRY_MS = 1_000;
 const RETENTION_MS = 3_600_000;
-/** How soon to try locked inboxes again. Each try passes over their items: 100,000 take about 0.2 s. */
+/** How soon to try locked inboxes again. Each try passes over their items: 100,000 take up to half a second. */
 const LOCKED_RETRY_MS = 10_000;
 /** Details of at most this many removed ids ride along with a hint. */
 const MAX_DETAILS = 100;
