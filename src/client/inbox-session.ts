@@ -72,6 +72,10 @@ export class InboxSession {
         return `${url}/stream?${query}`;
       },
       onFrame: (frame, data, toast) => this.#receive(frame, data, toast),
+      onMalformed: () => {
+        this.#mustLoad = true;
+        this.#follow();
+      },
       onStatus: (status) => this.#setStatus(status),
       onError: (error) => this.#mayGoOn(error),
       position: () => ({ cursor: this.#cursor, numbers: this.#list.newest }),
@@ -234,13 +238,14 @@ export class InboxSession {
     while (this.isOpen && (this.#mustLoad || this.#list.isStale)) {
       this.#mustLoad = false;
       const known = this.#list.newest;
+      const { told } = this.#list;
       const end = this.#list.nextBefore;
       const page = await this.#newestPage();
       // What is shown reaches further by now: loadMore() has been there.
       this.#mustLoad ||= this.#list.nextBefore !== end;
       // Of a time before a reset.
       if (this.#mustLoad) continue;
-      if (isOlder(page, known)) {
+      if (isOlder(page, known) || page.revision < told) {
         // The database was set back, or the cookies are somebody else's by now.
         await this.#api.streamToken();
         this.#list.reset(page);

@@ -90,7 +90,7 @@ function decodeEntry(entry: unknown): Hint | null {
   const [tenant, recipient, change = null, signal] = entry as unknown[];
   if (typeof tenant !== 'string' || (recipient !== null && typeof recipient !== 'string')) return null;
   if (change !== null && !isChange(change)) return null;
-  if (signal !== undefined && !isObject(signal)) return null;
+  if (signal !== undefined && !isSignal(signal)) return null;
   const hint: Hint = { tenant };
   if (recipient !== null) hint.recipient = recipient;
   if (change !== null) hint.change = change;
@@ -102,6 +102,10 @@ function isChange(value: unknown): value is Change {
   if (!isObject(value) || Object.keys(value).length !== 2 || !isId(value.revision)) return false;
   const { read, readUpTo, unreadIds, removed } = value;
   return isId(readUpTo) || [read, unreadIds, removed].some((ids) => Array.isArray(ids) && ids.every(isId));
+}
+
+function isSignal(value: unknown): boolean {
+  return isObject(value) && typeof value.type === 'string' && isObject(value.data);
 }
 
 function isId(value: unknown): boolean {
