@@ -1,4 +1,5 @@
 import { Backoff } from './backoff.js';
+import { dataOf } from './frame-data.js';
 import type { StreamFrame } from './inbox.types.js';
 
 /** What there is of the WHATWG `EventSource` in every implementation. */
@@ -17,6 +18,8 @@ const EVENT_TYPES = ['ready', 'message', 'state', 'signal', 'reset', 'ping', 'cl
 const READY_WITHIN_MS = 30_000;
 /** A timer that is this late tells of a computer that slept: what has come meanwhile is still to be handled. */
 const LATE_MS = 1_000;
+/** Nine days. A timer that is to wait for more than 2^31 - 1 ms fires at once. */
+const MAX_MS = 800_000_000;
 
 export interface EventStreamOptions {
   EventSource: EventSourceConstructor;
@@ -26,6 +29,8 @@ export interface EventStreamOptions {
   /** An event, its data parsed. */
   // biome-ignore lint/suspicious/noExplicitAny: JSON
   onFrame(frame: StreamFrame, data: any): void;
+  /** An event came that no server of ours has sent; what it was to tell may be missing. The stream connects anew. */
+  onMalformed(): void;
   onStatus(status: 'connecting' | 'live'): void;
   /** `url()` failed. @returns whether there is any point in trying again. */
   onError(error: unknown): boolean;
@@ -42,6 +47,8 @@ export class EventStream {
   #silenceMs = READY_WITHIN_MS;
   #lastEventAt = 0;
   #watchdog: ReturnType<typeof setTimeout> | undefined;
+  /** Since an event that made no sense, and until a ping: the next connection may bring the same one. */
+  #isDoubtful = false;
   readonly #backoff = new Backoff(() => void this.#connect());
 
   readonly #options: EventStreamOptions;
@@ -96,27 +103,23 @@ export class EventStream {
   }
 
   #receive(frame: StreamFrame): void {
-    // biome-ignore lint/suspicious/noExplicitAny: JSON
-    let data: any;
-    try {
-      data = JSON.parse(frame.data);
-    } catch {
-      // Told below.
-    }
-    // No server of ours has sent that.
+    const data = dataOf(frame);
     if (!data) {
+      this.#isDoubtful = true;
       this.#lost();
+      this.#options.onMalformed();
       return;
     }
     this.#lastEventAt = Date.now();
     if (frame.event === 'ready') {
       // The server sends a ping every `heartbeatMs`.
-      this.#silenceMs = 2.5 * (data.heartbeatMs ?? 20_000);
+      this.#silenceMs = 2.5 * timeOf(data.heartbeatMs, 1, 20_000);
       this.#watch();
-      this.#backoff.baseMs = data.retryMs ?? 3_000;
-      this.#backoff.succeeded();
+      this.#backoff.baseMs = timeOf(data.retryMs, 0, 3_000);
       this.#options.onStatus('live');
     }
+    if (frame.event === 'ping') this.#isDoubtful = false;
+    if (!this.#isDoubtful) this.#backoff.succeeded();
     this.#options.onFrame(frame, data);
     if (frame.event === 'close' && this.#source) this.#lost();
   }
@@ -150,4 +153,9 @@ export class EventStream {
     this.#source?.close();
     this.#source = undefined;
   }
+}
+
+/** A time of the server's, where it is one that can be waited for. */
+function timeOf(ms: unknown, min: number, otherwise: number): number {
+  return typeof ms === 'number' && ms >= min && ms < MAX_MS ? ms : otherwise;
 }

@@ -72,6 +72,10 @@ export class InboxSession {
         return `${url}/stream?token=${await this.#api.streamToken()}&lastEventId=${this.#cursor}`;
       },
       onFrame: (frame, data, toast) => this.#receive(frame, data, toast),
+      onMalformed: () => {
+        this.#mustLoad = true;
+        this.#follow();
+      },
       onStatus: (status) => this.#setStatus(status),
       onError: (error) => this.#mayGoOn(error),
       position: () => ({ cursor: this.#cursor, numbers: this.#list.newest }),
@@ -234,6 +238,7 @@ export class InboxSession {
     while (this.isOpen && (this.#mustLoad || this.#list.isStale)) {
       this.#mustLoad = false;
       const known = this.#list.newest;
+      const { told } = this.#list;
       const end = this.#list.nextBefore;
       // One page, however many are shown: those after it may be wrong by now, and are there again with loadMore().
       const page = await this.#api.page(Math.min(Math.max(this.#list.length, this.#pageSize), MAX_PAGE));
@@ -241,7 +246,7 @@ export class InboxSession {
       this.#mustLoad ||= this.#list.nextBefore !== end;
       // Of a time before a reset.
       if (this.#mustLoad) continue;
-      if (isOlder(page, known)) {
+      if (isOlder(page, known) || page.revision < told) {
         // The database was set back, or the cookies are somebody else's by now.
         await this.#api.streamToken();
         this.#list.reset(page);

@@ -34,7 +34,7 @@ export class NotificationList {
   /** The id up to which a load has told what there is: what a late event says of those is older. */
   #loadedUpTo = 0;
   #numbers = NOTHING;
-  /** The newest revision that an event told: what led to it was told before, or never will be. */
+  /** What led to it was told before, or never will be. */
   #told = -1;
   readonly #wishes = new Set<Wish>();
 
@@ -50,6 +50,11 @@ export class NotificationList {
   /** Has anything happened that the items don't show? An answer may be here before the event. */
   get isBehind(): boolean {
     return this.#revision < this.#numbers.revision;
+  }
+
+  /** The newest revision that an event told; -1 if none has since the list was reset. */
+  get told(): number {
+    return this.#told;
   }
 
   get length(): number {

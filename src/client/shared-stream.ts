@@ -1,6 +1,7 @@
 import type { InboxNumbers } from '../notifications/notification.js';
 import { BrowserTabs, isVisible } from './browser-tabs.js';
 import { EventStream, type EventStreamOptions } from './event-stream.js';
+import { dataOf } from './frame-data.js';
 import type { StreamFrame } from './inbox.types.js';
 
 export type StreamStatus = 'connecting' | 'live';
@@ -142,7 +143,9 @@ export class SharedStream {
       return this.#options.onPosition(message.position.cursor, message.position.numbers);
     }
     const { frame, toaster } = message;
-    const tell = () => this.#options.onFrame(frame, JSON.parse(frame.data), toaster === this.#tabs?.id);
+    const data = dataOf(frame);
+    if (!data) throw new TypeError(`Another tab tells of an event that makes no sense: ${frame.event}`);
+    const tell = () => this.#options.onFrame(frame, data, toaster === this.#tabs?.id);
     const missed = this.#options.onPosition(message.after);
     if (missed) return missed.then(tell);
     tell();

@@ -107,7 +107,7 @@ function isEntry(entry: unknown): entry is Entry {
     typeof tenant === 'string' &&
     (recipient === null || typeof recipient === 'string') &&
     (change === null || isChange(change)) &&
-    (signal === undefined || isObject(signal))
+    (signal === undefined || isSignal(signal))
   );
 }
 
@@ -115,6 +115,10 @@ function isChange(value: unknown): value is Change {
   if (!isObject(value) || Object.keys(value).length !== 2 || !isId(value.revision)) return false;
   const { read, readUpTo, unreadIds, removed } = value;
   return isId(readUpTo) || [read, unreadIds, removed].some((ids) => Array.isArray(ids) && ids.every(isId));
+}
+
+function isSignal(value: unknown): boolean {
+  return isObject(value) && typeof value.type === 'string' && isObject(value.data);
 }
 
 function isId(value: unknown): boolean {

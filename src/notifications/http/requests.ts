@@ -48,7 +48,7 @@ export function parseListQuery(query: unknown): ListQuery {
     parsed.unread = unread === 'true';
   }
   if (type !== undefined) {
-    if (!matches(type, /^[^\0]+$/) || type.length > LIMITS.type) {
+    if (!matches(type, /^[^\0]+$/) || !type.isWellFormed() || [...type].length > LIMITS.type) {
       refuse(`type must be one type of notification, with 1 to ${LIMITS.type} characters.`);
     }
     parsed.type = type;

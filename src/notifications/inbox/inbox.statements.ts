@@ -122,7 +122,8 @@ export function inboxStatements(s: string) {
           SELECT b.tenant_id, b.position, b.message_id, b.created_at, m.expires_at
           FROM span JOIN ${s}.broadcast b
             ON b.tenant_id = span.tenant_id AND b.position > span.first AND b.position <= span.last
-          JOIN ${s}.message m ON m.id = b.message_id AND (m.expires_at IS NULL OR m.expires_at > now())),
+          JOIN ${s}.message m ON m.id = b.message_id AND (m.expires_at IS NULL OR m.expires_at > now())
+          FOR KEY SHARE OF m), -- retention deletes no message that somebody is giving to an inbox
         -- An inbox whose broadcasts have all expired has one row without a message here.
         x AS MATERIALIZED (
           SELECT me.tenant_id, me.recipient_id, me.last_id, me.position, b.message_id, b.created_at, b.expires_at,

@@ -275,9 +275,10 @@ export class RelayDelivery {
   }
 
   private statementFor(batch: CheckedRow[]): Statement {
-    const [{ payload }] = batch as [CheckedRow];
-    if (payload.kind === 'broadcast') return this.sql.relayBroadcasts;
-    return batch.length === 1 && !payload.continues ? this.sql.relayOne : this.sql.relayNotifications;
+    const [row] = batch as [CheckedRow];
+    if (row.payload.kind === 'broadcast') return this.sql.relayBroadcasts;
+    if (isLaterPart(row)) return this.sql.relayPart;
+    return batch.length === 1 ? this.sql.relayOne : this.sql.relayNotifications;
   }
 
   /** When the next statement is on its way: naming 5,000 recipients takes 4 ms, in which Postgres had nothing to do. */
