@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import { type CanActivate, type ExecutionContext, Inject, Injectable, UnauthorizedException } from '@nestjs/common';
 import type { HttpRequest, Identity, ResolvedOptions } from '../notifications.options.js';
 import { NOTIFICATIONS_OPTIONS } from '../notifications.tokens.js';
@@ -6,6 +7,7 @@ import { refusal } from './http-errors.js';
 import { type HttpResponse, queryParameter, rawResponse } from './http-message.js';
 import { setIdentity } from './identity.js';
 import { StreamTokens } from './stream-token.js';
+import { turnOf } from './turn.js';
 
 abstract class NotificationsGuard implements CanActivate {
   async canActivate(context: ExecutionContext): Promise<true> {
@@ -16,7 +18,7 @@ abstract class NotificationsGuard implements CanActivate {
     rawResponse(response).setHeader('Cache-Control', 'no-store');
     rawResponse(response).setHeader('Referrer-Policy', 'no-referrer');
     try {
-      const identity = await this.identify(request);
+      const identity = await this.identify(request, rawResponse(response));
       if (!identity) throw new UnauthorizedException(this.remedy);
       setIdentity(request, identity);
       return true;
@@ -26,7 +28,7 @@ abstract class NotificationsGuard implements CanActivate {
   }
 
   protected abstract readonly remedy: string;
-  protected abstract identify(request: HttpRequest): Promise<Identity | null>;
+  protected abstract identify(request: HttpRequest, response: ServerResponse): Promise<Identity | null>;
 }
 
 /** Guards everything but the stream: normal credentials only. A `?token=` means nothing here. */
@@ -59,7 +61,11 @@ export class StreamGuard extends NotificationsGuard {
     super();
   }
 
-  protected async identify(request: HttpRequest): Promise<Identity | null> {
+  protected async identify(request: HttpRequest, response: ServerResponse): Promise<Identity | null> {
+    // Behind another request a stream may never have its turn: until then it takes no place from those that have, and
+    // its credentials are not checked, which could be out of date by then.
+    const turn = turnOf(response);
+    if (turn) await turn;
     const token = queryParameter(request, 'token');
     if (token === undefined) return this.authenticator.identify(request);
     if (typeof token !== 'string' || token === '') return null;

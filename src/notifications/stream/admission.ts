@@ -1,40 +1,137 @@
+import type { Writable } from 'node:stream';
+import type { InboxKey } from '../notification.js';
 import { NotificationsError } from '../notifications.error.js';
+import type { Connection, ConnectionOptions } from './connection.js';
+import { isGone } from './transport.js';
 
-/** Counts the streams that were let in, and lets no more in than is allowed. */
+/** Least time between two looks at all places because of a refusal: a look costs about 50 ns a connection. */
+const LOOK_INTERVAL_MS = 250;
+
+/** The streams that are connected. A name stands for one recipient, no name for all. */
+interface ConnectedStreams {
+  count(name?: string): number;
+  connect(key: InboxKey, options: ConnectionOptions): Connection;
+  /** Closes the connections whose client is gone. */
+  closeGone(name?: string): void;
+}
+
+/**
+ * Lets no more streams in than is allowed. It counts what exists: the connections, and the reservations that have not
+ * become one. Before it refuses, it drops those whose client is gone, so that no place depends on an event.
+ */
 export class Admission {
-  private readonly counts = new Map<string, number>();
-  private total = 0;
+  private readonly reserved = new Map<string, Set<Reservation>>();
+  private reservedCount = 0;
+  private lookedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(private readonly limits: { maxStreamsPerRecipient: number; maxStreams: number | null }) {}
+  constructor(
+    private readonly limits: { maxStreamsPerRecipient: number; maxStreams: number | null },
+    private readonly streams: ConnectedStreams,
+  ) {}
 
   /**
-   * Takes a place among the streams. @returns gives it back; may be called twice.
+   * @param name of the key.
    * @throws {NotificationsError} `TOO_MANY_STREAMS_OF_RECIPIENT` or `TOO_MANY_STREAMS`
    */
-  admit(name: string): () => void {
+  reserve(key: InboxKey, name: string, output?: Writable): Reservation {
+    const reservation = new Reservation(this, key, name, output);
+    if (reservation.isGone) return reservation;
+    this.checkLimits(name);
+    const ofRecipient = this.reserved.get(name);
+    if (ofRecipient) ofRecipient.add(reservation);
+    else this.reserved.set(name, new Set([reservation]));
+    this.reservedCount += 1;
+    return reservation;
+  }
+
+  /** See {@link Reservation.connect}. */
+  connect(reservation: Reservation, options: ConnectionOptions): Connection | undefined {
+    const hadPlace = this.release(reservation);
+    if (hadPlace && !(options.output && isGone(options.output))) return this.streams.connect(reservation.key, options);
+    options.complete();
+    return undefined;
+  }
+
+  /** @returns whether the reservation still had its place. */
+  release(reservation: Reservation): boolean {
+    const { name } = reservation;
+    const ofRecipient = this.reserved.get(name);
+    if (!ofRecipient?.delete(reservation)) return false;
+    this.reservedCount -= 1;
+    if (ofRecipient.size === 0) this.reserved.delete(name);
+    return true;
+  }
+
+  /** Frees the places whose client is gone, of one recipient or of all. */
+  releaseGone(name?: string): void {
+    const sets = name === undefined ? this.reserved.values() : [this.reserved.get(name) ?? []];
+    for (const reservations of sets) {
+      for (const reservation of reservations) if (reservation.isGone) this.release(reservation);
+    }
+    this.streams.closeGone(name);
+  }
+
+  private checkLimits(name: string): void {
     const { maxStreams, maxStreamsPerRecipient } = this.limits;
-    const count = this.counts.get(name) ?? 0;
+    if (this.countOf(name) >= maxStreamsPerRecipient) this.releaseGone(name);
+    const count = this.countOf(name);
     if (count >= maxStreamsPerRecipient) {
       const message = `This recipient has ${count} streams already, which is all that maxStreamsPerRecipient allows. Close one, or share one stream between tabs.`;
       throw new NotificationsError('TOO_MANY_STREAMS_OF_RECIPIENT', message);
     }
-    if (maxStreams !== null && this.total >= maxStreams) {
+    if (maxStreams === null) return;
+    if (this.total >= maxStreams) this.lookAtAll();
+    if (this.total >= maxStreams) {
       const message = `This instance has ${maxStreams} streams, which is all that maxStreams allows. Try again, on another instance if there is one.`;
       throw new NotificationsError('TOO_MANY_STREAMS', message);
     }
-    this.counts.set(name, count + 1);
-    this.total += 1;
-    let given = true;
-    return () => {
-      if (given) this.release(name);
-      given = false;
-    };
   }
 
-  private release(name: string): void {
-    this.total -= 1;
-    const left = (this.counts.get(name) ?? 1) - 1;
-    if (left > 0) this.counts.set(name, left);
-    else this.counts.delete(name);
+  /** A flood of requests to a full instance must not cost a look each. */
+  private lookAtAll(): void {
+    const now = performance.now();
+    if (now - this.lookedAt < LOOK_INTERVAL_MS) return;
+    this.lookedAt = now;
+    this.releaseGone();
+  }
+
+  private countOf(name: string): number {
+    return this.streams.count(name) + (this.reserved.get(name)?.size ?? 0);
+  }
+
+  private get total(): number {
+    return this.streams.count() + this.reservedCount;
+  }
+}
+
+/**
+ * A place among the streams, from the moment that a client is let in: it becomes a connection, is released, or ends with
+ * the response that it was made for.
+ */
+export class Reservation {
+  constructor(
+    private readonly admission: Admission,
+    readonly key: InboxKey,
+    readonly name: string,
+    private readonly output?: Writable,
+  ) {}
+
+  /** The response can become a stream no more. */
+  get isGone(): boolean {
+    return this.output !== undefined && isGone(this.output);
+  }
+
+  /**
+   * Makes a connection of it; once.
+   *
+   * @returns undefined where the client is gone, or the place was given back: then `options.complete()` has been called.
+   */
+  connect(options: ConnectionOptions): Connection | undefined {
+    return this.admission.connect(this, options);
+  }
+
+  /** Gives the place back; may be called again, and does nothing once it is a connection. */
+  release(): void {
+    this.admission.release(this);
   }
 }

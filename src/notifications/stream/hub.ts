@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream';
 import type { Hint, HintHandler } from '../broker/broker.js';
 import type { ConnectionCount, Counted } from '../inbox/connection-counts.js';
 import type { InboxStore } from '../inbox/inbox.store.js';
@@ -5,7 +6,7 @@ import type { StreamPage } from '../inbox/stream-page.js';
 import type { Change, InboxKey } from '../notification.js';
 import { pause } from '../pause.js';
 import { Periodic } from '../periodic.js';
-import { Admission } from './admission.js';
+import { Admission, type Reservation } from './admission.js';
 import { ConnectedInbox, type InboxReaders } from './connected-inbox.js';
 import { Connection, type ConnectionLimits, type ConnectionOptions } from './connection.js';
 import { Heartbeat } from './heartbeat.js';
@@ -17,6 +18,8 @@ const INBOXES_PER_READ = 200;
 const GATHER_MS = 30;
 const INBOXES_PER_STATEMENT = 5_000;
 const SHUTDOWN_MS = 2_000;
+/** How long a place whose client is gone may be held, where nobody asks for one. */
+const RELEASE_GONE_MS = 2_000;
 
 export interface HubOptions extends ConnectionLimits {
   sweepMs: number;
@@ -34,6 +37,7 @@ export class Hub implements HintHandler, Counted {
   private readonly heartbeat: Heartbeat;
   private readonly readers: InboxReaders;
   private readonly sweeper: Periodic;
+  private readonly releaseTimer: NodeJS.Timeout;
   private closing = false;
   private connectionCount = 0;
   /** Recipients whose number of connections has changed since it was last told. */
@@ -45,7 +49,7 @@ export class Hub implements HintHandler, Counted {
     private readonly options: HubOptions,
     private readonly onError: (error: unknown) => void,
   ) {
-    this.admission = new Admission(options);
+    this.admission = new Admission(options, this);
     this.heartbeat = new Heartbeat(options.heartbeatMs);
     this.readers = {
       live: new InboxReader(store, INBOXES_PER_READ, onError),
@@ -53,14 +57,21 @@ export class Hub implements HintHandler, Counted {
     };
     this.sweeper = new Periodic(options.sweepMs, () => this.sweep(), onError);
     this.sweeper.start();
+    this.releaseTimer = setInterval(() => this.admission.releaseGone(), RELEASE_GONE_MS);
+    this.releaseTimer.unref();
   }
 
-  /** See {@link Admission.admit}. */
-  admit(key: InboxKey): () => void {
-    return this.admission.admit(nameOf(key));
+  /**
+   * Takes a place among the streams, while a client can still be refused.
+   *
+   * @param output ends the reservation with its client; without it the caller must connect or release.
+   * @throws {NotificationsError} `TOO_MANY_STREAMS_OF_RECIPIENT` or `TOO_MANY_STREAMS`
+   */
+  reserve(key: InboxKey, output?: Writable): Reservation {
+    return this.admission.reserve(key, nameOf(key), output);
   }
 
-  /** Registers a connection, and only then reads: what happens from now on is not missed. */
+  /** Registers a connection, and only then reads: what happens from now on is not missed. {@link reserve} comes first. */
   connect(key: InboxKey, options: ConnectionOptions): Connection {
     const name = nameOf(key);
     let inbox = this.inboxes.get(name);
@@ -80,8 +91,17 @@ export class Hub implements HintHandler, Counted {
 
   /** Streams on this instance, of one recipient or of all. */
   connections(key?: InboxKey): number {
-    if (!key) return this.connectionCount;
-    return this.inboxes.get(nameOf(key))?.connections.size ?? 0;
+    return this.count(key && nameOf(key));
+  }
+
+  count(name?: string): number {
+    if (name === undefined) return this.connectionCount;
+    return this.inboxes.get(name)?.connections.size ?? 0;
+  }
+
+  closeGone(name?: string): void {
+    const inboxes = name === undefined ? this.inboxes.values() : [this.inboxes.get(name)];
+    for (const inbox of inboxes) for (const connection of inbox?.connections ?? []) connection.closeIfGone();
   }
 
   /** The streams of a recipient that there are now. */
@@ -120,6 +140,7 @@ export class Hub implements HintHandler, Counted {
   async shutdown(): Promise<void> {
     this.closing = true;
     this.heartbeat.close();
+    clearInterval(this.releaseTimer);
     this.readers.live.close();
     this.readers.catchingUp.close();
     // Not awaited: a sweep may be waiting for a Postgres that is down.
