@@ -66,6 +66,8 @@ describe.each(STREAM_TRANSPORTS)('Places of streams on %s', (name, adapter, writ
   let crm: CrmApp;
   let url: string;
   const held = new Held();
+  /** Streams whose credentials were checked behind another one. */
+  let identifiedBehind = 0;
   const clients: { close(): void }[] = [];
 
   /** A guard of the host that runs after the module's, as one of `controllerDecorators` does. */
@@ -121,6 +123,7 @@ describe.each(STREAM_TRANSPORTS)('Places of streams on %s', (name, adapter, writ
         directStreamPath: writer.streamWriter === 'nest' ? null : '/direct',
         streamToken: { secret: 'a secret for stream tokens' },
         authenticate: async ({ headers }) => {
+          if (headers['x-behind']) identifiedBehind += 1;
           await held.pass({ headers }, 'authenticate');
           const delay = Number(headers['x-delay'] ?? 0);
           if (delay > 0) await new Promise((resolve) => setTimeout(resolve, delay));
@@ -194,17 +197,28 @@ describe.each(STREAM_TRANSPORTS)('Places of streams on %s', (name, adapter, writ
     });
   }
 
-  describe.each([
-    ['at once', async () => {}],
-    ['when the first answer comes', (client: RawConnection) => client.until('HTTP/1.1 200')],
-  ])('a connection that pipelines streams behind a request, and is reset %s', (_, wait) => {
+  /** Resolves when what was sent before on other connections has been read, and handed to its handlers. */
+  async function untilHandled(): Promise<void> {
+    expect(await statusOf('cid', '/notifications/unread-count')).toBe(200);
+  }
+
+  describe.each<[when: string, wait: (client: RawConnection) => Promise<void>, request: string[], stream: string[]]>([
+    ['at once', async () => {}, [], []],
+    ['while the request is at work', untilHandled, ['X-Hold: authenticate'], []],
+    ['while the guards of all are at work', untilHandled, ['X-Hold: authenticate'], ['X-Hold: guard']],
+    ['when the first answer comes', (client) => client.until('HTTP/1.1 200'), [], ['X-Hold: guard']],
+  ])('a connection that pipelines streams behind a request, and is reset %s', (_, wait, ofRequest, ofStream) => {
     test.each([STREAM, '/own/paced', '/own/unpaced', '/own/forgetful', '/own/idle'])('holds none: %s', async (path) => {
-      for (let i = 0; i < 5; i++) {
+      for (let i = 0; i < 3; i++) {
         const client = await connect();
-        client.send(...request('/notifications'), ...repeated(20, request(path)));
+        client.send(
+          ...request('/notifications', 'ann', ...ofRequest),
+          ...repeated(20, request(path, 'ann', ...ofStream)),
+        );
         await wait(client);
         client.reset();
       }
+      held.release();
       await expectAllFree();
     });
   });
@@ -276,19 +290,19 @@ describe.each(STREAM_TRANSPORTS)('Places of streams on %s', (name, adapter, writ
       client.send(
         ...request(STREAM, 'ann', 'X-Hold: authenticate'),
         ...request(path),
-        ...request(STREAM),
-        ...request(STREAM),
+        ...request(STREAM, 'ann', 'X-Behind: yes'),
+        ...request(STREAM, 'ann', 'X-Behind: yes'),
         ...request('/notifications'),
       );
       await eventually(() => expect(held.count('authenticate')).toBe(1));
-      // What was sent later, on another connection, has been answered: so what is pipelined has been handled.
-      expect(await statusOf('cid')).toBe(200);
+      await untilHandled();
       held.release();
       await client.until('event: ready');
       const from = client.received.length;
       crm.notifications.signal('ann', 'behind it all');
       await client.until('behind it all', from);
       expect(statusesOf(client)).toEqual([200]);
+      expect(identifiedBehind).toBe(0);
       for (const each of clients.splice(0)) each.close();
       await expectAllFree();
     }
@@ -381,11 +395,12 @@ describe.each(STREAM_TRANSPORTS)('Places of streams on %s', (name, adapter, writ
       const answer = await fetch(`${url}/notifications/stream-token`, { method: 'POST', headers: { 'x-user': 'ann' } });
       const { token } = (await answer.json()) as { token: string };
       const direct = request(`/direct?token=${token}`);
-      for (const first of [[], request('/notifications')]) {
+      for (const first of [[], request('/notifications'), request('/notifications', 'ann', 'X-Hold: authenticate')]) {
         for (let i = 0; i < 5; i++) {
           const client = await connect();
           client.send(...first, ...repeated(20, direct));
-          if (i % 2) await client.until('HTTP/1.1');
+          if (i % 2 && !first.includes('X-Hold: authenticate')) await client.until('HTTP/1.1');
+          else await untilHandled();
           client.reset();
         }
         await expectAllFree();

@@ -4,8 +4,8 @@ import { NotificationsError } from '../notifications.error.js';
 import type { Connection, ConnectionOptions } from './connection.js';
 import { isGone } from './transport.js';
 
-/** Least time between two looks at all places because of a refusal: a look costs about 50 ns a connection. */
-const LOOK_INTERVAL_MS = 250;
+/** A flood of requests to a full instance must not cost a look at all places each: looks take this share of the time. */
+const SHARE_OF_LOOKS = 1 / 20;
 
 /** The streams that are connected. A name stands for one recipient, no name for all. */
 interface ConnectedStreams {
@@ -22,7 +22,7 @@ interface ConnectedStreams {
 export class Admission {
   private readonly reserved = new Map<string, Set<Reservation>>();
   private reservedCount = 0;
-  private lookedAt = Number.NEGATIVE_INFINITY;
+  private nextLookAt = 0;
 
   constructor(
     private readonly limits: { maxStreamsPerRecipient: number; maxStreams: number | null },
@@ -87,12 +87,12 @@ export class Admission {
     }
   }
 
-  /** A flood of requests to a full instance must not cost a look each. */
   private lookAtAll(): void {
-    const now = performance.now();
-    if (now - this.lookedAt < LOOK_INTERVAL_MS) return;
-    this.lookedAt = now;
+    const start = performance.now();
+    if (start < this.nextLookAt) return;
     this.releaseGone();
+    const end = performance.now();
+    this.nextLookAt = end + (end - start) / SHARE_OF_LOOKS;
   }
 
   private countOf(name: string): number {
