@@ -127,13 +127,12 @@ export class NotificationService {
     const { response: given, ...rest } = streamOptionsOf(options);
     // The Http2ServerResponse of node:http2 is no Writable: it doesn't tell when it needs to drain. Its stream is one.
     const response = given && 'stream' in given ? (given.stream as Writable) : given;
-    // A place is taken now, while an error can still be answered. A client that left meanwhile is never subscribed to:
-    // then its response gives the place back.
-    const reserved = response && !response.closed ? this.hub.admit(key) : undefined;
-    if (reserved) response?.once('close', reserved);
+    // While an error can still be answered. It ends with the response, if nobody subscribes.
+    let reserved = response && this.hub.reserve(key, response);
     return new Observable((subscriber) => {
-      const release = reserved ?? this.hub.admit(key);
-      const connection = this.hub.connect(key, {
+      const reservation = reserved ?? this.hub.reserve(key, response);
+      reserved = undefined;
+      const connection = reservation.connect({
         ...rest,
         output: response,
         next: (frames) => {
@@ -141,10 +140,7 @@ export class NotificationService {
         },
         complete: () => subscriber.complete(),
       });
-      return () => {
-        connection.close();
-        release();
-      };
+      return () => connection?.close();
     });
   }
 

@@ -3,9 +3,9 @@ import type { ServerResponse } from 'node:http';
 import { get } from 'node:https';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ForbiddenException, type INestApplication, Logger, type NestInterceptor } from '@nestjs/common';
-import { ExpressAdapter } from '@nestjs/platform-express';
+import type { ExpressAdapter } from '@nestjs/platform-express';
 import { of } from 'rxjs';
-import { STREAM_WRITERS } from '../support/adapters.js';
+import { createHttpsAdapter, STREAM_WRITERS } from '../support/adapters.js';
 import { useCleanup } from '../support/cleanup.js';
 import { accessToken, type CrmApp, createMigratedDatabase, startCrmApp } from '../support/crm-app.js';
 import type { TestDatabase } from '../support/database.js';
@@ -189,12 +189,7 @@ describe.each(STREAM_WRITERS)('Hosts around a stream that is written by %s', (st
 
   test('with TLS in its process Nest writes', async () => {
     const tls = selfSignedCertificate();
-    class HttpsAdapter extends ExpressAdapter {
-      override initHttpServer(options: object): void {
-        super.initHttpServer({ ...options, httpsOptions: tls } as never);
-      }
-    }
-    const crm = await start(undefined, new HttpsAdapter());
+    const crm = await start(undefined, createHttpsAdapter(tls));
     const url = `${crm.url.replace(/^http:/, 'https:')}/notifications/stream`;
     const headers = { authorization: `Bearer ${token}` };
     let text = '';

@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { eventually } from './eventually.js';
 
 /** A TCP connection to a server, for what no HTTP client sends or shows. */
@@ -10,7 +11,11 @@ export class RawConnection {
   /** The connection is no more. */
   closed = false;
 
-  private constructor(readonly socket: Socket) {
+  private constructor(
+    readonly socket: Socket,
+    /** What `socket` stands on with TLS. */
+    private readonly tcp: Socket = socket,
+  ) {
     socket.setEncoding('latin1');
     socket.on('data', (chunk: string) => {
       this.received += chunk;
@@ -24,12 +29,19 @@ export class RawConnection {
     socket.on('error', () => {});
   }
 
-  /** Keeps its own side open when the server closes its one. */
-  static async open(url: string): Promise<RawConnection> {
+  /**
+   * Keeps its own side open when the server closes its one.
+   *
+   * @param ca of a server with TLS.
+   */
+  static async open(url: string, ca?: string): Promise<RawConnection> {
     const { hostname, port } = new URL(url);
-    const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true });
-    await new Promise((resolve, reject) => socket.once('connect', resolve).once('error', reject));
-    return new RawConnection(socket);
+    const tcp = connect({ host: hostname, port: Number(port), allowHalfOpen: true });
+    await new Promise((resolve, reject) => tcp.once('connect', resolve).once('error', reject));
+    if (!ca) return new RawConnection(tcp);
+    const socket = connectTls({ socket: tcp, host: hostname, ca, ALPNProtocols: ['http/1.1'] });
+    await new Promise((resolve, reject) => socket.once('secureConnect', resolve).once('error', reject));
+    return new RawConnection(socket, tcp);
   }
 
   send(...lines: string[]): void {
@@ -46,5 +58,10 @@ export class RawConnection {
 
   close(): void {
     this.socket.destroy();
+  }
+
+  /** Leaves without a word, as a process that crashes. */
+  reset(): void {
+    this.tcp.resetAndDestroy();
   }
 }

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import { type CanActivate, type ExecutionContext, Inject, Injectable, UnauthorizedException } from '@nestjs/common';
 import type { HttpRequest, Identity, ResolvedOptions } from '../notifications.options.js';
 import { NOTIFICATIONS_OPTIONS } from '../notifications.tokens.js';
@@ -8,6 +9,7 @@ import { type HttpResponse, queryParameter, rawResponse } from './http-message.j
 import { setIdentity } from './identity.js';
 import { OwnAnswers } from './own-answers.js';
 import { StreamTokens } from './stream-token.js';
+import { turnOf } from './turn.js';
 
 abstract class NotificationsGuard implements CanActivate {
   constructor(private readonly drain: HttpDrain) {}
@@ -24,7 +26,7 @@ abstract class NotificationsGuard implements CanActivate {
     rawResponse(response).appendHeader('Vary', 'Authorization, Cookie');
     this.expectOwn(request, response);
     try {
-      const identity = await this.identify(request);
+      const identity = await this.identify(request, rawResponse(response));
       if (!identity) throw new UnauthorizedException(this.remedy);
       setIdentity(request, identity);
       return true;
@@ -35,7 +37,7 @@ abstract class NotificationsGuard implements CanActivate {
 
   protected abstract readonly remedy: string;
   protected abstract expectOwn(request: HttpRequest, response: HttpResponse): void;
-  protected abstract identify(request: HttpRequest): Promise<Identity | null>;
+  protected abstract identify(request: HttpRequest, response: ServerResponse): Promise<Identity | null>;
 }
 
 /** Guards everything but the stream: normal credentials only. A `?token=` means nothing here. */
@@ -82,7 +84,11 @@ export class StreamGuard extends NotificationsGuard {
     this.own.expectEvents(request, response);
   }
 
-  protected async identify(request: HttpRequest): Promise<Identity | null> {
+  protected async identify(request: HttpRequest, response: ServerResponse): Promise<Identity | null> {
+    // Behind another request a stream may never have its turn: until then it takes no place from those that have, and
+    // its credentials are not checked, which could be out of date by then.
+    const turn = turnOf(response);
+    if (turn) await turn;
     const token = queryParameter(request, 'token');
     if (token === undefined) return this.authenticator.identify(request);
     if (typeof token !== 'string' || token === '') return null;

@@ -3,6 +3,7 @@ import { Inject, Injectable, type MessageEvent, SSE_ABORT_CONTROLLER } from '@ne
 import { EMPTY, type Observable } from 'rxjs';
 import type { InboxKey } from '../notification.js';
 import type { HttpRequest } from '../notifications.options.js';
+import type { Reservation } from '../stream/admission.js';
 import { Hub } from '../stream/hub.js';
 import { SocketStream, type StreamStart } from '../stream/socket-stream.js';
 import { canTakeOver, takeOver } from './take-over.js';
@@ -33,30 +34,27 @@ export class SocketStreams {
     start: StreamStart,
     { request, response, otherwise }: { request: HttpRequest; response: ServerResponse; otherwise: Open },
   ): Open {
-    const release = this.hub.admit(key);
-    response.once('close', release);
+    const reservation = this.hub.reserve(key, response);
     request[SSE_ABORT_CONTROLLER as unknown as string] = ENDED;
     return () => {
-      if (response.closed) return EMPTY;
+      if (reservation.isGone) return EMPTY;
       if (canTakeOver(request, response)) {
         const { socket, head, isChunked } = takeOver(response);
-        response.off('close', release);
-        this.connect(key, new SocketStream(socket, head, isChunked, start), release);
+        connect(reservation, new SocketStream(socket, head, isChunked, start));
         return EMPTY;
       }
-      release();
+      reservation.release();
       request[SSE_ABORT_CONTROLLER as unknown as string] = new AbortController();
       return otherwise();
     };
   }
+}
 
-  /** A function of its own, so that what lasts as long as the stream holds on to nothing of the request. */
-  private connect(key: InboxKey, stream: SocketStream, release: () => void): void {
-    const connection = this.hub.connect(key, stream);
-    stream.output.once('close', () => {
-      stream.close();
-      connection.close();
-      release();
-    });
-  }
+/** A function of its own, so that what lasts as long as the stream holds on to nothing of the request. */
+function connect(reservation: Reservation, stream: SocketStream): void {
+  const connection = reservation.connect(stream);
+  stream.output.once('close', () => {
+    stream.close();
+    connection?.close();
+  });
 }

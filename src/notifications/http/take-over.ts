@@ -26,7 +26,7 @@ export function canTakeOver(request: Partial<IncomingMessage>, response: ServerR
     socket !== null &&
     Object.getPrototypeOf(socket) === Socket.prototype &&
     Boolean((socket as unknown as Handled)._handle) &&
-    !socket.destroyed &&
+    socket.writable &&
     socket.writableLength === 0
   );
 }
@@ -74,6 +74,8 @@ export function takeOver(response: ServerResponse): Taken {
   socket.on('error', ignore);
   // Nothing more is expected of the client; but only who reads learns that it has left.
   socket.resume();
+  // What is pipelined behind the stream never gets a socket: Node closes a connection after its last response.
+  (response as ServerResponse & { _last: boolean })._last = true;
   response.once('close', () => old.destroy());
   response.end();
   return { socket, head, isChunked };

@@ -5,6 +5,7 @@ import type { ConnectedInbox } from './connected-inbox.js';
 import { formatCursor, parseCursor } from './cursor.js';
 import { type CloseReason, closeFrame, type Frame, readyFrame, resetFrame, versionOf } from './frame.js';
 import { type Outlet, Pacer } from './pacer.js';
+import { isGone } from './transport.js';
 import { Update } from './update.js';
 
 /** A timer with a longer delay would fire at once. */
@@ -148,6 +149,15 @@ export class Connection {
     clearTimeout(this.expiry);
     this.pacer.close();
     this.inbox.left(this);
+  }
+
+  /** Closes the stream of a client that is gone, where no event has told so. */
+  closeIfGone(): void {
+    const { output } = this.options;
+    if (!output || !isGone(output)) return;
+    this.close();
+    this.options.complete();
+    output.destroy();
   }
 
   /** Kept alive, the connection would bring its client back again and again to a server that waits for it to close. */

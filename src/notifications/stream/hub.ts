@@ -1,10 +1,11 @@
+import type { Writable } from 'node:stream';
 import type { Hint, HintHandler } from '../broker/broker.js';
 import type { ConnectionCount, Counted } from '../inbox/connection-counts.js';
 import type { InboxStore } from '../inbox/inbox.store.js';
 import type { StreamPage } from '../inbox/stream-page.js';
 import type { Change, InboxKey } from '../notification.js';
 import { pause } from '../pause.js';
-import { Admission } from './admission.js';
+import { Admission, type Reservation } from './admission.js';
 import { ConnectedInbox, type InboxReaders } from './connected-inbox.js';
 import { ConnectedInboxes, nameOf } from './connected-inboxes.js';
 import { Connection, type ConnectionLimits, type ConnectionOptions } from './connection.js';
@@ -17,6 +18,8 @@ const INBOXES_PER_READ = 200;
 /** When all clients return at once: without it every second of 10,000 took a query of its own. */
 const GATHER_MS = 30;
 const SHUTDOWN_MS = 2_000;
+/** How long a place whose client is gone may be held, where nobody asks for one. */
+const RELEASE_GONE_MS = 2_000;
 
 export interface HubOptions extends ConnectionLimits {
   sweepMs: number;
@@ -34,6 +37,7 @@ export class Hub implements HintHandler, Counted {
   private readonly heartbeat: Heartbeat;
   private readonly readers: InboxReaders;
   private readonly sweeper: Sweeper;
+  private readonly releaseTimer: NodeJS.Timeout;
   private closing = false;
   private connectionCount = 0;
   /** Recipients whose number of connections has changed since it was last told. */
@@ -45,7 +49,7 @@ export class Hub implements HintHandler, Counted {
     private readonly options: HubOptions,
     onError: (error: unknown) => void,
   ) {
-    this.admission = new Admission(options);
+    this.admission = new Admission(options, this);
     this.heartbeat = new Heartbeat(options.heartbeatMs);
     this.readers = {
       live: new InboxReader(store, INBOXES_PER_READ, onError),
@@ -53,14 +57,21 @@ export class Hub implements HintHandler, Counted {
       onBehind: (tenant) => this.sweeper.onBroadcast(tenant),
     };
     this.sweeper = new Sweeper(store, this.inboxes, options.sweepMs, onError);
+    this.releaseTimer = setInterval(() => this.admission.releaseGone(), RELEASE_GONE_MS);
+    this.releaseTimer.unref();
   }
 
-  /** See {@link Admission.admit}. */
-  admit(key: InboxKey): () => void {
-    return this.admission.admit(nameOf(key));
+  /**
+   * Takes a place among the streams, while a client can still be refused.
+   *
+   * @param output ends the reservation with its client; without it the caller must connect or release.
+   * @throws {NotificationsError} `TOO_MANY_STREAMS_OF_RECIPIENT` or `TOO_MANY_STREAMS`
+   */
+  reserve(key: InboxKey, output?: Writable): Reservation {
+    return this.admission.reserve(key, output);
   }
 
-  /** Registers a connection, and only then reads: what happens from now on is not missed. */
+  /** Registers a connection, and only then reads: what happens from now on is not missed. {@link reserve} comes first. */
   connect(key: InboxKey, options: ConnectionOptions): Connection {
     let inbox = this.inboxes.get(key);
     if (!inbox) {
@@ -81,6 +92,12 @@ export class Hub implements HintHandler, Counted {
   connections(key?: InboxKey): number {
     if (!key) return this.connectionCount;
     return this.inboxes.get(key)?.connections.size ?? 0;
+  }
+
+  /** Closes the connections whose client is gone, of one recipient or of all. */
+  closeGone(key?: InboxKey): void {
+    const inboxes = key === undefined ? this.inboxes.all() : [this.inboxes.get(key)];
+    for (const inbox of inboxes) for (const connection of inbox?.connections ?? []) connection.closeIfGone();
   }
 
   /** The streams of a recipient that there are now. */
@@ -119,6 +136,7 @@ export class Hub implements HintHandler, Counted {
   async shutdown(): Promise<void> {
     this.closing = true;
     this.heartbeat.close();
+    clearInterval(this.releaseTimer);
     this.readers.live.close();
     this.readers.catchingUp.close();
     // Not awaited: a sweep may be waiting for a Postgres that is down.
