@@ -333,3 +333,79 @@ test('a list that is another one altogether is asked whose it is, before it is s
   expect(inbox.getState().items.filter(({ title }) => title === 'for bob')).toEqual([]);
   expect(bob.requests.length).toBeLessThan(10);
 });
+
+const message = { id: 4, type: 't', title: 'T', body: null, url: null, data: {}, createdAt: '2026-01-01T00:00:00Z' };
+
+test.each([
+  ['no JSON', 'message', '{"id":'],
+  ['a notification without a title', 'message', JSON.stringify({ ...message, read: false, title: undefined })],
+  ['a notification without a time', 'message', JSON.stringify({ ...message, read: false, createdAt: 'soon' })],
+  ['an id that is none', 'message', JSON.stringify({ ...message, read: false, id: '4' })],
+  ['numbers that are none', 'state', '{"lastId":4,"unread":"many","revision":1}'],
+  ['details that are none', 'state', '{"lastId":4,"unread":1,"revision":1,"removed":"all"}'],
+  ['null', 'ready', 'null'],
+])('%s on the stream is never shown: the client connects anew and loads the list', async (_, event, data) => {
+  const { server, inbox } = await open(3);
+  const shown: string[] = [];
+  inbox.on('notification', ({ title }) => shown.push(title));
+  for (const stream of [...server.streams]) stream.dispatch(event, data, '4');
+  expect(inbox.getState()).toMatchObject({ unread: 3, items: [{ id: 3 }, { id: 2 }, { id: 1 }] });
+  server.notify('after');
+  await pass(10_000);
+  expect(inbox.getState()).toMatchObject({ status: 'live', unread: 4, items: server.items });
+  expect(shown).toEqual(['after']);
+  inbox.close();
+});
+
+test('a stream that begins with nonsense each time is tried less and less often, and the list is right meanwhile', async () => {
+  const { server, inbox } = await open(3);
+  const begin = server.begin.bind(server);
+  server.begin = (stream) => {
+    stream.deliver('ready', { ...server.numbers, heartbeatMs: 20_000, retryMs: 3_000 }, 3);
+    stream.dispatch('message', '{}', '4');
+  };
+  server.drop();
+  server.notify('behind it');
+  await pass(10_000);
+  expect(inbox.getState()).toMatchObject({ unread: 4, items: server.items });
+  await pass(590_000);
+  expect(server.opened).toBeLessThan(60);
+  server.begin = begin;
+  await pass(120_000);
+  expect(inbox.getState()).toMatchObject({ status: 'live', items: server.items });
+  inbox.close();
+});
+
+test('a revision from nowhere is not asked for again and again', async () => {
+  const { server, inbox } = await open(3);
+  server.intercept = () => {
+    if (server.requests.length > 50) throw new Error('a storm');
+    return undefined;
+  };
+  server.send('state', { lastId: 0, unread: 0, revision: 2 });
+  await pass(0);
+  server.notify('after');
+  await pass(1_000);
+  expect(inbox.getState()).toMatchObject({ status: 'live', unread: 4, items: server.items, error: null });
+  expect(server.requests.length).toBeLessThan(10);
+  inbox.close();
+});
+
+test.each([1e15, -1, 0, Number.NaN, '20'])('a heartbeat of %p ms is none', async (heartbeatMs) => {
+  const server = new FakeServer();
+  Object.assign(server, { heartbeatMs });
+  server.isAlive = false;
+  const deliver = server.begin.bind(server);
+  server.begin = (stream) => {
+    Object.assign(server, { heartbeatMs });
+    deliver(stream);
+    // Its own timer is none of this.
+    server.heartbeatMs = 20_000;
+  };
+  const inbox = createInbox({ url: server.url, fetch: server.fetch, eventSource: server.EventSource });
+  await pass(49_000);
+  expect({ status: inbox.getState().status, opened: server.opened }).toEqual({ status: 'live', opened: 1 });
+  await pass(5_000);
+  expect(server.opened).toBe(2);
+  inbox.close();
+});

@@ -24,14 +24,23 @@ export const text = (maxLength = 40) =>
     ),
   );
 
+/** Strings that Postgres stores. */
+export const storable = (constraints: { minLength?: number; maxLength?: number } = {}) =>
+  fc.string({ unit: 'binary', maxLength: 40, ...constraints }).map((string) => string.replaceAll('\0', '0'));
+
 /** JSON of any kind, with keys that the parsers know among the others. */
-export const json = (keys: readonly string[] = []): fc.Arbitrary<unknown> => {
-  const key = keys.length > 0 ? fc.oneof(fc.constantFrom(...keys), text(10)) : text(10);
+export const json = (keys: readonly string[] = []): fc.Arbitrary<unknown> =>
+  jsonOf(keys.length > 0 ? fc.oneof(fc.constantFrom(...keys), text(10)) : text(10), text());
+
+/** JSON of any kind that Postgres stores. */
+export const storableJson = jsonOf(storable({ maxLength: 10 }), storable());
+
+function jsonOf(key: fc.Arbitrary<string>, string: fc.Arbitrary<string>): fc.Arbitrary<unknown> {
   return fc.letrec((tie) => ({
     value: fc.oneof(
       { depthSize: 'small', withCrossShrink: true },
       fc.oneof(
-        text(),
+        string,
         fc.integer(),
         fc.double({ noNaN: true, noDefaultInfinity: true }),
         fc.boolean(),
@@ -41,7 +50,7 @@ export const json = (keys: readonly string[] = []): fc.Arbitrary<unknown> => {
       fc.dictionary(key, tie('value'), { maxKeys: 6 }),
     ),
   })).value;
-};
+}
 
 /** A valid object of which some fields are something else, or missing, or there are more. */
 export const spoiled = (valid: fc.Arbitrary<object>): fc.Arbitrary<Record<string, unknown>> =>

@@ -7,6 +7,8 @@ export interface FuzzTarget {
   readonly name: string;
   /** Executions in `npm test`: two to three seconds on a quiet machine. */
   readonly runs: number;
+  /** False where each attempt at a smaller example would take seconds. */
+  readonly shrinks?: boolean;
   /** What a property needs is there until `close()`. */
   open(): Promise<{ property: Property; close(): Promise<void> }>;
 }
@@ -27,7 +29,7 @@ export interface FuzzResult {
 /** So many executions from one seed: always the same ones. */
 export async function runTimes(target: FuzzTarget, seed: number): Promise<FuzzResult> {
   return await measure(target, async (property) => {
-    const run = await fc.check(property, { seed, numRuns: target.runs });
+    const run = await fc.check(property, { ...settingsOf(target), seed, numRuns: target.runs });
     return { executions: run.numRuns, findings: run.failed ? [reportOf(run)] : [] };
   });
 }
@@ -40,6 +42,7 @@ export async function runFor(target: FuzzTarget, seconds: number, seed: number):
     let executions = 0;
     for (let round = 0; performance.now() < deadline; round++) {
       const run = await fc.check(property, {
+        ...settingsOf(target),
         seed: (seed + round) | 0,
         numRuns: 10_000,
         interruptAfterTimeLimit: Math.max(1, deadline - performance.now()),
@@ -65,6 +68,10 @@ async function measure(
   } finally {
     await close();
   }
+}
+
+function settingsOf({ shrinks = true }: FuzzTarget): fc.Parameters<unknown> {
+  return { endOnFailure: !shrinks };
 }
 
 /** Where it failed, whatever the values were. */

@@ -28,7 +28,8 @@ const rows = fc.array(
  */
 export const outboxTarget: FuzzTarget = {
   name: 'rows of the outbox, delivered',
-  runs: 40,
+  runs: 12,
+  shrinks: false,
   open: async () => {
     const server = await startPrivatePostgres();
     const crm = await startCrmApp({ url: server.url }, { notifications: { retention: null } });
@@ -77,7 +78,7 @@ export const outboxTarget: FuzzTarget = {
           const [{ n }] = await query('SELECT count(*)::int AS n FROM notifications.message');
           expect(n >= wanted.size + 1, 'all is delivered', n, wanted.size);
         },
-        { timeoutMs: 20_000 },
+        { timeoutMs: 10_000 },
       );
       await expectStored(wanted, query);
     });
