@@ -156,3 +156,17 @@ test('a list that is another one altogether is asked whose it is, before it is s
   expect(inbox.getState().items.filter(({ title }) => title === 'for bob')).toEqual([]);
   expect(bob.requests.length).toBeLessThan(10);
 });
+
+test.each([
+  ['in an envelope', { ok: true, data: { items: [], nextBefore: null, lastId: 0, unread: 0, revision: 0 } }],
+  ['of another program', []],
+  ['of nobody', null],
+])('a list %s is an unexpected answer, and names what may be the cause', async (_, answer) => {
+  const server = new FakeServer();
+  server.intercept = (request) => (request.startsWith('GET') ? Promise.resolve(Response.json(answer)) : undefined);
+  const inbox = createInbox({ url: server.url, fetch: server.fetch, eventSource: server.EventSource });
+  await pass(0);
+  expect(inbox.getState().error).toMatchObject({ code: 'unexpected-answer', message: expect.stringContaining('wrap') });
+  expect(inbox.getState().items).toEqual([]);
+  inbox.close();
+});
