@@ -229,8 +229,8 @@ describe.each(ADAPTERS)('What a host puts around all controllers, on %s', (adapt
         const host = await start({ imports: [cache], ...interceptor(Cache) }, { silent: true }, { streamWriter });
         const ben = await streamAfterSomebodyElse(host);
         expect(JSON.stringify(ben.frames) + ben.body).not.toContain('ann');
-      // Either a stream of his own, or none: the last event of another one's, which a cache keeps, holds numbers only.
-      if (ben.of('ready').length === 0) expect(ben.frames).toEqual([]);
+        // Either a stream of his own, or none: the last event of another one's, which a cache keeps, holds numbers only.
+        if (ben.of('ready').length === 0) expect(ben.frames).toEqual([]);
       },
     );
   });
