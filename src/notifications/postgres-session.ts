@@ -31,8 +31,8 @@ const STARTUP = Object.entries(ALWAYS)
   .join(' ');
 
 /**
- * All of them again: PgBouncer drops the startup parameter, if it lets the client in at all. `current_setting(…, true)` is
- * null for a setting that the server does not know.
+ * All of them, once connected. Those of the start again, because PgBouncer drops that parameter, and the broker's connections
+ * do without it. `current_setting(…, true)` is null for a setting that the server does not know.
  */
 const SET_ALL = `
   SELECT pg_catalog.set_config(name, value, false) FROM (VALUES ${Object.entries({ ...ALWAYS, ...WHERE_KNOWN })
@@ -58,18 +58,17 @@ export const SESSION_OF_HOST = [
  * The address and the startup parameter `options` of a connection with our settings. Options of the host's that are about
  * something else stay.
  *
- * @param options what the host has given beside the URL.
+ * @param given options that the host has beside the URL.
  */
-export function withSession(url: string | undefined, options?: string): { connectionString?: string; options: string } {
+export function withSession(url: string | undefined, given?: string): { url?: string; options: string } {
   const join = (...parts: unknown[]) => [...parts, STARTUP].filter(Boolean).join(' ');
   // By hand, because the URL of a Unix socket has no host, and `URL` refuses it.
   const start = url?.lastIndexOf('?') ?? -1;
-  if (url === undefined || start === -1) return { connectionString: url, options: join(options) };
+  if (url === undefined || start === -1) return { url, options: join(given) };
   const query = new URLSearchParams(url.slice(start));
   const ofUrl = query.get('options');
   for (const name of ['options', ...SESSION_OF_HOST]) query.delete(name);
-  const connectionString = `${url.slice(0, start)}${query.size > 0 ? `?${query}` : ''}`;
-  return { connectionString, options: join(options, ofUrl) };
+  return { url: `${url.slice(0, start)}${query.size > 0 ? `?${query}` : ''}`, options: join(given, ofUrl) };
 }
 
 /** What a session needs of a `pg` client: a pool of the host's own driver has clients of another class. */

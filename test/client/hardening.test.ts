@@ -409,3 +409,17 @@ test.each([1e15, -1, 0, Number.NaN, '20'])('a heartbeat of %p ms is none', async
   expect(server.opened).toBe(2);
   inbox.close();
 });
+
+test.each([
+  ['in an envelope', { ok: true, data: { items: [], nextBefore: null, lastId: 0, unread: 0, revision: 0 } }],
+  ['of another program', []],
+  ['of nobody', null],
+])('a list %s is an unexpected answer, and names what may be the cause', async (_, answer) => {
+  const server = new FakeServer();
+  server.intercept = (request) => (request.startsWith('GET') ? Promise.resolve(Response.json(answer)) : undefined);
+  const inbox = createInbox({ url: server.url, fetch: server.fetch, eventSource: server.EventSource });
+  await pass(0);
+  expect(inbox.getState().error).toMatchObject({ code: 'unexpected-answer', message: expect.stringContaining('wrap') });
+  expect(inbox.getState().items).toEqual([]);
+  inbox.close();
+});

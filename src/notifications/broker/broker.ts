@@ -61,8 +61,6 @@ export interface PostgresAddress {
   password?: string | (() => string | Promise<string>);
   database?: string;
   ssl?: boolean | object;
-  /** Session settings, as the startup parameter of that name. */
-  options?: string;
 }
 
 /**

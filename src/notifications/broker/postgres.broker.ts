@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Socket } from 'node:net';
 import pg from 'pg';
-import { prepareSession, withSession } from '../postgres-session.js';
+import { prepareSession } from '../postgres-session.js';
 import type { BrokerFactory, PostgresAddress } from './broker.js';
 import { TransportBroker, type TransportBrokerOptions } from './transport.broker.js';
 import type { Link, LinkEvents, Transport } from './transport.js';
@@ -29,7 +29,7 @@ const NOTIFY = {
  */
 export function postgresBroker({ url, ...options }: PostgresBrokerOptions = {}): BrokerFactory {
   return (context) => {
-    const address = url === undefined ? context.postgres : withSession(url);
+    const address = url === undefined ? context.postgres : { connectionString: url };
     return new TransportBroker(new PostgresTransport(address, context.channel), context, options);
   };
 }

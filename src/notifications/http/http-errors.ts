@@ -68,11 +68,9 @@ export class HttpAnswers implements NestInterceptor {
   intercept(context: ExecutionContext, next: CallHandler<object>): Observable<JsonAnswer> {
     const http = context.switchToHttp();
     const response = http.getResponse<HttpResponse>();
+    markOwn(http.getRequest<HttpRequest>());
     return next.handle().pipe(
-      map((body) => {
-        markOwn(http.getRequest<HttpRequest>());
-        return new JsonAnswer(body);
-      }),
+      map((body) => new JsonAnswer(body)),
       catchError((error: unknown) => throwError(() => refusal(error, response))),
     );
   }

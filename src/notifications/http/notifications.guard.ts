@@ -7,12 +7,15 @@ import { HttpDrain } from './http-drain.js';
 import { refusal } from './http-errors.js';
 import { type HttpResponse, queryParameter, rawResponse } from './http-message.js';
 import { setIdentity } from './identity.js';
-import { OwnAnswers } from './own-answers.js';
+import { markOwn, OwnAnswers } from './own-answers.js';
 import { StreamTokens } from './stream-token.js';
 import { turnOf } from './turn.js';
 
 abstract class NotificationsGuard implements CanActivate {
-  constructor(private readonly drain: HttpDrain) {}
+  constructor(
+    private readonly drain: HttpDrain,
+    private readonly own: OwnAnswers,
+  ) {}
 
   async canActivate(context: ExecutionContext): Promise<true> {
     const http = context.switchToHttp();
@@ -24,37 +27,36 @@ abstract class NotificationsGuard implements CanActivate {
     rawResponse(response).setHeader('Referrer-Policy', 'no-referrer');
     // For a cache that stores it all the same.
     rawResponse(response).appendHeader('Vary', 'Authorization, Cookie');
-    this.expectOwn(request, response);
+    this.own.expect(request, response, this.kind);
     try {
       const identity = await this.identify(request, rawResponse(response));
       if (!identity) throw new UnauthorizedException(this.remedy);
       setIdentity(request, identity);
       return true;
     } catch (error) {
+      // The host's filters answer, with whatever status.
+      markOwn(request);
       throw refusal(error, response);
     }
   }
 
   protected abstract readonly remedy: string;
-  protected abstract expectOwn(request: HttpRequest, response: HttpResponse): void;
+  protected abstract readonly kind: 'json' | 'events';
   protected abstract identify(request: HttpRequest, response: ServerResponse): Promise<Identity | null>;
 }
 
 /** Guards everything but the stream: normal credentials only. A `?token=` means nothing here. */
 @Injectable()
 export class InboxGuard extends NotificationsGuard {
+  protected readonly kind = 'json';
   protected readonly remedy = 'This needs valid credentials: sign in, and try again.';
 
   constructor(
     @Inject(HttpDrain) drain: HttpDrain,
-    @Inject(OwnAnswers) private readonly own: OwnAnswers,
+    @Inject(OwnAnswers) own: OwnAnswers,
     @Inject(Authenticator) private readonly authenticator: Authenticator,
   ) {
-    super(drain);
-  }
-
-  protected expectOwn(request: HttpRequest, response: HttpResponse): void {
-    this.own.expectAnswer(request, response);
+    super(drain, own);
   }
 
   protected identify(request: HttpRequest): Promise<Identity | null> {
@@ -68,20 +70,17 @@ export class InboxGuard extends NotificationsGuard {
  */
 @Injectable()
 export class StreamGuard extends NotificationsGuard {
+  protected readonly kind = 'events';
   protected readonly remedy = 'This needs valid credentials, or a fresh token from POST stream-token.';
 
   constructor(
     @Inject(HttpDrain) drain: HttpDrain,
+    @Inject(OwnAnswers) own: OwnAnswers,
     @Inject(NOTIFICATIONS_OPTIONS) private readonly options: ResolvedOptions,
     @Inject(Authenticator) private readonly authenticator: Authenticator,
     @Inject(StreamTokens) private readonly streamTokens: StreamTokens,
-    @Inject(OwnAnswers) private readonly own: OwnAnswers,
   ) {
-    super(drain);
-  }
-
-  protected expectOwn(request: HttpRequest, response: HttpResponse): void {
-    this.own.expectEvents(request, response);
+    super(drain, own);
   }
 
   protected async identify(request: HttpRequest, response: ServerResponse): Promise<Identity | null> {

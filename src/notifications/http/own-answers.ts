@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { Injectable, Logger } from '@nestjs/common';
+import { HttpStatus, Injectable, Logger } from '@nestjs/common';
 import type { HttpRequest } from '../notifications.options.js';
 import { internalError } from './http-exceptions.js';
 import { type HttpResponse, rawResponse } from './http-message.js';
@@ -7,6 +7,7 @@ import { type HttpResponse, rawResponse } from './http-message.js';
 const IS_OWN = Symbol('nestjs-crm-notifications:isOwn');
 /** What Nest writes with the head of an event stream, which it may send before the handler runs. */
 const STREAM_BEGINS = '\n';
+const OF_ANOTHER_ANSWER = ['ETag', 'Content-Length', 'Content-Encoding', 'Transfer-Encoding'];
 const LOG_INTERVAL_MS = 30_000;
 
 type Marked = { [IS_OWN]?: boolean };
@@ -20,59 +21,84 @@ export class OwnAnswers {
   private readonly logger = new Logger('NotificationsHttp');
   private quietUntil = 0;
 
-  /** A JSON answer that is not our handler's becomes a 500. */
-  expectAnswer(request: HttpRequest, response: HttpResponse): void {
+  /**
+   * A JSON answer that is not our handler's becomes a 500; an event stream with events that are not is cut off. Errors pass, and what is made of ours.
+   *
+   * At the three ways into a response, and without throwing: what comes from a stream would end the process.
+   */
+  expect(request: HttpRequest, response: HttpResponse, kind: 'json' | 'events'): void {
     const raw = rawResponse(response);
-    const isOwn = expect(request);
-    this.before(raw, 'writeHead', (status) => {
-      if ((typeof status === 'number' ? status : raw.statusCode) >= 400 || isOwn()) return true;
-      raw.removeHeader('ETag');
-      throw internalError('The notifications could not be answered; the log of the server says why.', this.refuse());
-    });
+    Object.defineProperty(request, IS_OWN, { value: false, writable: true, configurable: true });
+    const passes = (status: unknown = raw.statusCode) =>
+      (request as Marked)[IS_OWN] === true || (typeof status === 'number' && status >= 400);
+    const end = raw.end.bind(raw);
+    let isRefused = false;
+    const refuse = () => {
+      if (!isRefused) this.refuse(raw, end);
+      isRefused = true;
+    };
+    const events = kind === 'events';
+    // Fastify writes the head by itself. Here it stays away, and `end` or `write` sends another one.
+    wrap(
+      raw,
+      'writeHead',
+      ([status]) => events || passes(status),
+      () => raw,
+    );
+    wrap(
+      raw,
+      'write',
+      ([chunk]) => passes() || (events && String(chunk) === STREAM_BEGINS),
+      () => {
+        refuse();
+        return true;
+      },
+    );
+    wrap(
+      raw,
+      'end',
+      () => events || passes(),
+      () => {
+        refuse();
+        return raw;
+      },
+    );
   }
 
-  /** An event stream whose events are not our handler's is cut off: its head may have been sent before. */
-  expectEvents(request: HttpRequest, response: HttpResponse): void {
-    const raw: ServerResponse & { stream?: { destroy(): void } } = rawResponse(response);
-    const isOwn = expect(request);
-    this.before(raw, 'write', (chunk) => {
-      if (String(chunk) === STREAM_BEGINS || raw.statusCode >= 400 || isOwn()) return true;
-      this.refuse();
-      // The response of `node:http2` is no stream itself.
-      (raw.stream ?? raw).destroy();
-      return false;
-    });
+  private refuse(raw: ServerResponse & { stream?: { destroy(): void } }, end: (body: string) => void): void {
+    this.log();
+    // The response of `node:http2` is no stream itself.
+    if (raw.headersSent) return void (raw.stream ?? raw).destroy();
+    for (const name of OF_ANOTHER_ANSWER) raw.removeHeader(name);
+    raw.statusCode = HttpStatus.INTERNAL_SERVER_ERROR;
+    raw.setHeader('Content-Type', 'application/json; charset=utf-8');
+    const message = 'The notifications could not be answered; the log of the server says why.';
+    end(JSON.stringify(internalError(message, undefined).getResponse()));
   }
 
-  /** @param passes whether a call with this first argument may go on. */
-  private before(raw: ServerResponse, name: 'write' | 'writeHead', passes: (first: unknown) => boolean): void {
-    const original = raw[name] as (...args: unknown[]) => unknown;
-    Object.defineProperty(raw, name, {
-      value: (...args: unknown[]) => (passes(args[0]) ? original.apply(raw, args) : false),
-      configurable: true,
-      writable: true,
-    });
-  }
-
-  private refuse(): Error {
-    const problem = 'An interceptor of this application answered a request for notifications in place of the handler';
-    if (Date.now() >= this.quietUntil) {
-      this.quietUntil = Date.now() + LOG_INTERVAL_MS;
-      this.logger.error(
-        `${problem}, as a cache does: it is refused, because it may be what somebody else was answered. Leave the ` +
-          'controllers of notifications out there, for example by the metadata of a decorator in controllerDecorators.',
-      );
-    }
-    return new Error(problem);
+  private log(): void {
+    if (Date.now() < this.quietUntil) return;
+    this.quietUntil = Date.now() + LOG_INTERVAL_MS;
+    this.logger.error(
+      'An interceptor of this application answered a request for notifications in place of the handler, as a cache does: it ' +
+        'is refused, because it may be what somebody else was answered. Leave the controllers of notifications out there, ' +
+        'for example by the metadata of a decorator in controllerDecorators.',
+    );
   }
 }
 
-function expect(request: HttpRequest): () => boolean {
-  Object.defineProperty(request, IS_OWN, { value: false, writable: true, configurable: true });
-  return () => (request as Marked)[IS_OWN] === true;
-}
-
-/** Our handler has been asked by this request. */
+/** Our handler runs for this request, or our guard has refused it. */
 export function markOwn(request: HttpRequest): void {
   (request as Marked)[IS_OWN] = true;
+}
+
+function wrap(
+  raw: ServerResponse,
+  name: 'writeHead' | 'write' | 'end',
+  passes: (args: unknown[]) => boolean,
+  otherwise: () => unknown,
+): void {
+  const original = raw[name] as (...args: unknown[]) => unknown;
+  const value = (...args: unknown[]) => (passes(args) ? original.apply(raw, args) : otherwise());
+  Object.defineProperty(raw, name, { value, configurable: true, writable: true });
 }

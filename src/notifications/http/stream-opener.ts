@@ -57,6 +57,7 @@ export class StreamOpener implements CanActivate {
       Object.defineProperty(request, OPEN, { value: open, configurable: true });
       return true;
     } catch (error) {
+      markOwn(request);
       throw refusal(error, response);
     }
   }

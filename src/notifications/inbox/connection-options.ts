@@ -15,7 +15,7 @@ export function connectionOf(host: PostgresOptions, poolSize: number, stream: ()
   const { host: hostname, port, username, password, database, ssl, applicationName } = { ...host, ...master };
   const extra = { ...host.extra } as Record<string, unknown> & { options?: string };
   for (const name of SESSION_OF_HOST) delete extra[name];
-  const { connectionString: url, options } = withSession(master.url ?? host.url, extra.options);
+  const { url, options } = withSession(master.url ?? host.url, extra.options);
   return {
     type: 'postgres',
     ...given({ url, host: hostname, port, username, password, database, ssl }),
@@ -40,10 +40,8 @@ export function connectionOf(host: PostgresOptions, poolSize: number, stream: ()
 
 /** How `pg` reaches the database of these options. */
 export function addressOf(options: PostgresOptions): PostgresAddress {
-  const { url, host, port, username, password, database, ssl, extra } = options;
-  const { options: session } = extra as { options?: string };
-  const address = { connectionString: url, host, port, user: username, password, database, ssl, options: session };
-  return given(address) as PostgresAddress;
+  const { url, host, port, username, password, database, ssl } = options;
+  return given({ connectionString: url, host, port, user: username, password, database, ssl }) as PostgresAddress;
 }
 
 function given<T extends object>(options: T): T {
