@@ -38,18 +38,16 @@ export const MUTANTS: Mutant[] = [
     name: 'acknowledged before it is committed',
     patches: [
       {
-        file: 'inbox/direct-delivery.ts',
-        find: 'this.waiting.push({',
-        replace: 'resolve({ existing: null });\n      this.waiting.push({',
+        file: 'inbox/group-commit.ts',
+        find: 'this.waiting.push(call);',
+        replace: 'resolve({ existing: null });\n      this.waiting.push(call);',
       },
     ],
     settings: { faults: ['kill', 'backends', 'postgres'], faultEveryMs: 700 },
   },
   {
     name: 'acknowledged before the log of Postgres is written',
-    patches: [
-      { file: 'inbox/connection-options.ts', find: "synchronous_commit: 'on'", replace: "synchronous_commit: 'off'" },
-    ],
+    patches: [{ file: 'postgres-session.ts', find: "synchronous_commit: 'on'", replace: "synchronous_commit: 'off'" }],
     settings: { faults: ['postgres'], faultEveryMs: 1_500 },
   },
   {
@@ -74,7 +72,7 @@ export const MUTANTS: Mutant[] = [
         replace: 'SET last_id = greatest(i.last_id, excluded.last_id), unread',
       },
       { file: DELIVER, find: 'c.last_id - x.n + x.rn, x.message_id', replace: 'x.seq, x.message_id' },
-      { file: DELIVER, find: 'const fillOne = `', replace: 'const fillOne = fill;\n  void `' },
+      { file: DELIVER, find: "const fillOne = fillOneWith('', '');", replace: 'const fillOne = fill;' },
     ],
     settings: { faults: [] },
   },
@@ -121,17 +119,18 @@ export const MUTANTS: Mutant[] = [
     patches: [
       {
         file: DELIVER,
-        find: `DELETE FROM \${s}.outbox o USING leader WHERE leader.ok AND o.pos = ANY ($1::bigint[])
-      \${taken})`,
-        replace: `\${taken.replace('RETURNING', 'SELECT')}
-      FROM \${s}.outbox o, leader WHERE leader.ok AND o.pos = ANY ($1::bigint[]))`,
+        find: `DELETE FROM \${s}.outbox o USING mine WHERE o.pos = mine.pos
+      RETURNING o.pos AS ord, o.payload AS p, coalesce((o.payload ->> 'id')::uuid, gen_random_uuid()) AS id)`,
+        replace: `SELECT o.pos AS ord, o.payload AS p, coalesce((o.payload ->> 'id')::uuid, gen_random_uuid()) AS id
+      FROM \${s}.outbox o JOIN mine USING (pos))`,
       },
       {
-        file: 'inbox/relay.ts',
-        find: '      if (!answer?.leader) return false;',
-        replace: `      if (!answer?.leader) return false;
-      const positions = batch.map((row) => row.pos);
-      await this.database.query(\`DELETE FROM \${this.database.schema}.outbox WHERE pos = ANY ($1)\`, [positions]);`,
+        file: 'inbox/relay-delivery.ts',
+        find: `    if (!answer?.leader) return false;
+    const taken`,
+        replace: `    if (!answer?.leader) return false;
+      await this.database.query(\`DELETE FROM \${this.database.schema}.outbox WHERE pos = ANY ($1)\`, [positions]);
+    const taken`,
       },
     ],
     settings: { faults: ['kill', 'backends'] },
@@ -239,7 +238,13 @@ export const MUTANTS: Mutant[] = [
   },
   {
     name: 'what is for later is delivered at once',
-    patches: [{ file: 'inbox/relay.ts', find: 'WHERE deliver_at <= now() ORDER BY', replace: 'ORDER BY' }],
+    patches: [
+      {
+        file: 'inbox/outbox-line.statement.ts',
+        find: 'WHERE deliver_at <= now() ORDER BY',
+        replace: 'WHERE deliver_at IS NOT NULL AND message_id IS NULL ORDER BY',
+      },
+    ],
     settings: { faults: [] },
   },
   {
@@ -252,7 +257,13 @@ export const MUTANTS: Mutant[] = [
   },
   {
     name: 'a hiccup is logged as an error',
-    patches: [{ file: 'incidents.ts', find: 'this.logger.warn(', replace: 'this.logger.error(' }],
+    patches: [
+      {
+        file: 'incidents.ts',
+        find: `this.logger.warn(\`\${task}: \${what}`,
+        replace: `this.logger.error(\`\${task}: \${what}`,
+      },
+    ],
     settings: { faults: ['backends', 'postgres'] },
   },
   {
@@ -262,7 +273,55 @@ export const MUTANTS: Mutant[] = [
   },
   {
     name: 'places of streams are not given back',
-    patches: [{ file: 'stream/admission.ts', find: 'if (given) this.release(name);', replace: '' }],
+    patches: [
+      {
+        file: 'stream/admission.ts',
+        find: 'return this.output !== undefined && isGone(this.output);',
+        replace: 'return false;',
+      },
+    ],
     settings: { faults: [], neighbours: ['pipelining'] },
+  },
+  {
+    name: 'a large message is done with its first recipients',
+    patches: [
+      { file: 'inbox/relay-delivery.ts', find: 'if (answer.is_over) {', replace: 'if (answer) {' },
+      {
+        file: DELIVER,
+        find: "SET message_id = stored.id, progress = $3::int, deliver_at = 'infinity'",
+        replace: "SET message_id = stored.id, progress = 100000, deliver_at = 'infinity'",
+      },
+    ],
+    settings: { faults: [], neighbours: ['large'] },
+  },
+  {
+    name: 'a large message goes on where it was not',
+    patches: [
+      { file: DELIVER, find: 'AND o.progress = $3::int', replace: 'AND $3::int IS NOT NULL' },
+      {
+        file: DELIVER,
+        find: 'SET progress = $4::int FROM mine',
+        replace: 'SET progress = greatest(o.progress - 100, 1) FROM mine',
+      },
+    ],
+    settings: { faults: ['kill', 'backends'], neighbours: ['large', 'large-refused'] },
+  },
+  {
+    name: 'what is refused is dropped',
+    patches: [
+      {
+        file: 'inbox/relay-delivery.ts',
+        find: 'for (const { pos } of batch) this.setbacks.push({ pos, error, counts: 1 });',
+        replace: `await this.database.query(\`DELETE FROM \${this.database.schema}.outbox WHERE pos = ANY ($1)\`, [
+      batch.map(({ pos }) => pos),
+    ]);`,
+      },
+    ],
+    settings: { faults: [], neighbours: ['poison', 'large-refused'] },
+  },
+  {
+    name: 'signals are believed unsigned',
+    patches: [{ file: 'broker/message.ts', find: 'if (signal !== undefined && !isSigned) continue;', replace: '' }],
+    settings: { faults: [], neighbours: ['forged-messages'] },
   },
 ];

@@ -59,11 +59,6 @@ export const NEIGHBOUR_WEIGHTS = {
 } as const;
 export type NeighbourKind = keyof typeof NEIGHBOUR_WEIGHTS;
 const NEIGHBOURS = Object.keys(NEIGHBOUR_WEIGHTS) as NeighbourKind[];
-/** Those that the code of today does not stand (issue 10): off unless they are named. Empty once it is mended. */
-const NOT_STOOD_YET: readonly NeighbourKind[] = [
-  ...(['large-refused', 'poison', 'inbox-lock', 'forged-messages', 'huge-messages'] as const),
-  ...(['pipelining', 'database-timeouts'] as const),
-];
 
 export interface Settings {
   seed: number;
@@ -120,7 +115,7 @@ export const DEFAULTS: Omit<Settings, 'seed'> = {
   changesPerSecond: 10,
   faults: FAULTS,
   faultEveryMs: 1_500,
-  neighbours: NEIGHBOURS.filter((kind) => !NOT_STOOD_YET.includes(kind)),
+  neighbours: NEIGHBOURS,
   neighbourEveryMs: 2_000,
   lullEveryMs: 40_000,
   lullMs: 20_000,
