@@ -17,21 +17,21 @@ export function addOutboxLine(s: string): MigrationClass {
           ADD COLUMN message_id uuid, ADD COLUMN progress int NOT NULL DEFAULT 0`);
       // A row that is begun has deliver_at = 'infinity': an instance of the version before, which would take it for a
       // duplicate, doesn't see it.
+      await runner.query(`DROP INDEX ${s}.outbox_ready`);
       await runner.query(`
-        CREATE INDEX outbox_line ON ${s}.outbox (pos)
+        CREATE INDEX outbox_ready ON ${s}.outbox (pos)
           WHERE attempts < 5 AND retry_at IS NULL AND (deliver_at IS NULL OR message_id IS NOT NULL)`);
       await runner.query(`
         CREATE INDEX outbox_retry_at ON ${s}.outbox (retry_at, pos) WHERE attempts < 5 AND retry_at IS NOT NULL`);
       await runner.query(`
         CREATE INDEX outbox_message_id ON ${s}.outbox (message_id) WHERE message_id IS NOT NULL`);
-      await runner.query(`DROP INDEX ${s}.outbox_ready`);
     }
 
     async down(runner: QueryRunner): Promise<void> {
-      await runner.query(`CREATE INDEX outbox_ready ON ${s}.outbox (pos) WHERE deliver_at IS NULL AND attempts < 5`);
-      for (const index of ['outbox_message_id', 'outbox_retry_at', 'outbox_line']) {
+      for (const index of ['outbox_message_id', 'outbox_retry_at', 'outbox_ready']) {
         await runner.query(`DROP INDEX ${s}.${index}`);
       }
+      await runner.query(`CREATE INDEX outbox_ready ON ${s}.outbox (pos) WHERE deliver_at IS NULL AND attempts < 5`);
       await runner.query(`
         ALTER TABLE ${s}.outbox DROP COLUMN progress, DROP COLUMN message_id, DROP COLUMN retry_at,
           DROP COLUMN ready_at`);
