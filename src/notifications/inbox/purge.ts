@@ -10,7 +10,7 @@ const ITEMS_PER_BATCH = 1_000;
 const BROADCASTS_PER_BATCH = 5_000;
 const EXPIRY_MS = 1_000;
 const RETENTION_MS = 3_600_000;
-/** How soon to try locked inboxes again. Each try passes over their items: 100,000 take up to half a second. */
+/** How soon to try locked inboxes again, at most. Each try passes over their items: 100,000 take up to half a second. */
 const LOCKED_RETRY_MS = 10_000;
 /** Details of at most this many removed ids ride along with a hint. */
 const MAX_DETAILS = 100;
@@ -24,7 +24,7 @@ export interface PurgeEvents {
 
 /**
  * Deletes what has expired (about once a second) and what is past its retention (about once an hour). Items of inboxes
- * that are locked stay, with the messages that they refer to, and are tried again 10 s later.
+ * that are locked stay, with the messages that they refer to, and are tried again: at first a second later, 10 s at last.
  */
 export class Purge {
   private readonly sql: ReturnType<typeof purgeStatements>;
@@ -32,7 +32,7 @@ export class Purge {
   private readonly expiry: Periodic;
   private readonly retention: Periodic;
   /** Up to where everything that has expired has been tried, while some of it is in locked inboxes. */
-  private tried: { upTo: string; until: number } | null = null;
+  private tried: { upTo: string; until: number; waitMs: number } | null = null;
   private closed = false;
 
   /** @param retentionDays null keeps everything. */
@@ -82,17 +82,21 @@ export class Purge {
     return left.length > 0 ? LOCKED_RETRY_MS : undefined;
   }
 
-  /** Once a second: what was found in locked inboxes is passed over again only every 10 s. */
+  /** Once a second: what is in locked inboxes is passed over ever longer, for 10 s at most. */
   private async expire(): Promise<void> {
-    const { upTo, until } = this.tried ?? { upTo: null, until: 0 };
+    const { upTo, until, waitMs } = this.tried ?? { upTo: null, until: 0, waitMs: 0 };
     if (upTo !== null && Date.now() < until) {
       await this.deleteItems(this.sql.lockExpired, upTo, []);
       return;
     }
     this.tried = null;
+    // Of this moment: what expires after it has not been tried.
+    const [found] = await this.database.run<{ now: string }>(this.sql.expired, [null], 'background');
+    if (!found) return;
     await this.deleteItems(this.sql.lockExpired, null, []);
-    const [left] = await this.database.run<{ now: string }>(this.sql.expiredLeft, [], 'background');
-    if (left) this.tried = { upTo: left.now, until: Date.now() + LOCKED_RETRY_MS };
+    const left = await this.database.run(this.sql.expired, [found.now], 'background');
+    const nextMs = Math.min(LOCKED_RETRY_MS, 2 * waitMs || EXPIRY_MS);
+    if (left.length > 0) this.tried = { upTo: found.now, until: Date.now() + nextMs, waitMs: nextMs };
   }
 
   /**
@@ -155,10 +159,12 @@ function purgeStatements(s: string) {
     lockExpired: { name: 'purge_lock_expired', text: lock('expires_at', 't.expires_at <= now()') },
     /** $1: where to begin; $2: days. */
     lockOld: { name: 'purge_lock_old', text: lock('created_at', `t.created_at < ${cutoff('$2')}`) },
-    /** Is anything left? And what time is it? */
-    expiredLeft: {
-      name: 'purge_expired_left',
-      text: `SELECT ${micros('now()')} AS now FROM ${s}.inbox_item WHERE expires_at <= now() LIMIT 1`,
+    /** $1: until when, in microseconds since 1970; null for now. Has anything expired? And what time is it? */
+    expired: {
+      name: 'purge_expired',
+      text: `
+        SELECT ${micros('now()')} AS now FROM ${s}.inbox_item
+        WHERE expires_at <= coalesce('epoch'::timestamptz + $1::bigint * interval '1 microsecond', now()) LIMIT 1`,
     },
     /** $1: days. */
     oldLeft: {
