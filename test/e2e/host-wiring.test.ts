@@ -244,7 +244,7 @@ describe('A host registers the module', () => {
         default_transaction_isolation: 'read committed',
         synchronous_commit: 'on',
         statement_timeout: '30s',
-        lock_timeout: '0',
+        lock_timeout: '500ms',
         idle_in_transaction_session_timeout: '5s',
         application_name: 'crm notifications',
         work_mem: '5MB',

@@ -85,15 +85,18 @@ describe('one process', () => {
     ]);
   });
 
-  test('keeps its data across starts, the second of which takes less than a second', async () => {
+  test('keeps its data across starts, the second of which takes less time', async () => {
+    const initial = performance.now();
     const first = await start();
+    const initialMs = performance.now() - initial;
     await query(first.url, 'CREATE TABLE kept AS SELECT 42 AS answer');
     await first.stop();
     await expectGone(first.pid);
 
     const before = performance.now();
     const second = await start();
-    expect(performance.now() - before).toBeLessThan(1000);
+    // It doesn't initialise anything again.
+    expect(performance.now() - before).toBeLessThan(initialMs);
     expect(await query(second.url, 'SELECT * FROM kept')).toEqual([{ answer: 42 }]);
   });
 
