@@ -33,7 +33,7 @@ export interface StreamOptions {
   /** `streamsValidFrom()` when the client was let in: a `disconnect()` since then ends the stream. @default now's */
   validFrom?: number;
   /**
-   * The raw response (`ServerResponse`) that the stream is written to: the stream is paced by its socket.
+   * The raw response (`ServerResponse`) that the stream is written to: the stream is paced by its socket, and ends with it.
    * @default none: what is emitted is taken to be consumed at once
    */
   response?: Writable;

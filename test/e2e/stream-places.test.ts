@@ -309,6 +309,8 @@ describe.each(STREAM_TRANSPORTS)('Places of streams on %s', (name, adapter, writ
   });
 
   test('random requests on one connection are answered in order, up to the first stream', async () => {
+    // With one place left, a stream that overtakes another one takes it from that.
+    expect(await Promise.all([statusOf('ann'), statusOf('ann')])).toEqual([200, 200]);
     await seeded(async (random) => {
       for (let i = 0; i < 15; i++) {
         const client = await connect();
@@ -334,7 +336,7 @@ describe.each(STREAM_TRANSPORTS)('Places of streams on %s', (name, adapter, writ
         await client.until('the last', from);
         expect([sent, statusesOf(client)]).toEqual([sent, [...Array(before).fill(404), 200]]);
         client.close();
-        await eventually(() => expect(crm.notifications.connections()).toBe(0));
+        await eventually(() => expect(crm.notifications.connections()).toBe(PER_RECIPIENT - 1));
       }
     });
   });
