@@ -30,7 +30,9 @@ export class InboxApi {
 
   async page(limit: number, before?: number | null): Promise<InboxPage> {
     const page = await this.#request<InboxPage>('GET', `?limit=${limit}${before == null ? '' : `&before=${before}`}`);
-    if (!Array.isArray(page?.items)) throw unexpected('items');
+    if (!Array.isArray(page?.items)) {
+      throw new InboxError('unexpected-answer', 'The answer has no items: does the server wrap it?');
+    }
     if (page.items[0] || !page.nextBefore) return page;
     // The server has looked as far as it does in one go. The numbers stay those of the first answer: what has arrived since
     // is not in this page.
