@@ -1,6 +1,6 @@
 import type { Statement } from './database.js';
 import { isoOf, NUMBERS, VALID_FROM } from './inbox.statements.js';
-import { tryLead } from './outbox-line.statement.js';
+import { MAX_ATTEMPTS, tryLead } from './outbox-line.statement.js';
 
 /**
  * The statements that deliver: each stores messages, moves the counters of every inbox and fills the inboxes, at once
@@ -20,7 +20,8 @@ export function deliverStatements(s: string) {
   // A row that another transaction has locked is left to it: waiting for it would hold up all others.
   const fromOutbox = `${leader},
     mine AS MATERIALIZED (
-      SELECT o.pos FROM leader JOIN ${s}.outbox o ON o.pos = ANY ($1::bigint[]) WHERE leader.ok
+      SELECT o.pos FROM leader JOIN ${s}.outbox o ON o.pos = ANY ($1::bigint[])
+      WHERE leader.ok AND o.attempts < ${MAX_ATTEMPTS}
       FOR UPDATE OF o SKIP LOCKED),
     src AS MATERIALIZED (
       DELETE FROM ${s}.outbox o USING mine WHERE o.pos = mine.pos
@@ -29,7 +30,8 @@ export function deliverStatements(s: string) {
   // recipients whose turn it is: the row itself may have megabytes, which no statement needs to read.
   const slice = (condition: string) => `${leader},
     mine AS MATERIALIZED (
-      SELECT o.pos FROM leader JOIN ${s}.outbox o ON o.pos = $1::bigint WHERE leader.ok AND ${condition}
+      SELECT o.pos FROM leader JOIN ${s}.outbox o ON o.pos = $1::bigint
+      WHERE leader.ok AND o.attempts < ${MAX_ATTEMPTS} AND ${condition}
       FOR UPDATE OF o SKIP LOCKED),
     src AS MATERIALIZED (SELECT pos AS ord, $2::jsonb AS p, ($2::jsonb ->> 'id')::uuid AS id FROM mine)`;
   const relayAnswer = 'SELECT (SELECT ok FROM leader) AS leader, (SELECT array_agg(ord) FROM src) AS taken';

@@ -26,13 +26,17 @@ export class DeliveryCall {
   readonly json: string;
   readonly recipients: number;
   readonly since = performance.now();
+  /** It waits for a lock that can't be seen: it is tried alone. */
+  isSuspect = false;
   readonly hasStreams: boolean;
   /** It is with Postgres, or has been: it may be stored. */
   isSent = false;
   isSettled = false;
   private touches?: string[];
 
+  /** @param order which call this is: what is for the same inbox goes in this order. */
   constructor(
+    readonly order: number,
     readonly payload: Outgoing,
     private readonly options: DeliveryOptions,
     private readonly onSettled: (call: DeliveryCall) => void,
@@ -49,8 +53,7 @@ export class DeliveryCall {
     if (!this.touches) {
       const { payload } = this;
       const { tenant = '', idempotencyKey } = payload;
-      this.touches =
-        payload.kind === 'broadcast' ? [] : payload.recipients.map((recipient) => `${tenant}\0${recipient}`);
+      this.touches = namesOf(payload);
       if (typeof idempotencyKey === 'string') this.touches.push(`${tenant}\0\0${idempotencyKey}`);
     }
     return this.touches;
@@ -75,6 +78,14 @@ export class DeliveryCall {
     this.isSettled = true;
     this.onSettled(this);
   }
+}
+
+/** The inboxes of a payload; a broadcast has the counter of its tenant. U+0000 is in no id, so no two have the same name. */
+export function namesOf(payload: Payload): string[] {
+  const { tenant = '' } = payload;
+  return payload.kind === 'broadcast'
+    ? [`${tenant}\0`]
+    : payload.recipients.map((recipient) => `${tenant}\0${recipient}`);
 }
 
 /** An inbox is locked by somebody else. */

@@ -38,6 +38,7 @@ export class GroupCommit<Row extends { id: string }> {
   /** Those that take batches, one after the other, as long as there are any. */
   private readonly lanes = new Set<Promise<void>>();
   private openLanes = 0;
+  private calls = 0;
   private closed = false;
 
   /** @param arrivalsOf what a message has brought to inboxes, by the rows of the answer. */
@@ -57,17 +58,15 @@ export class GroupCommit<Row extends { id: string }> {
 
   add(payload: Outgoing, options: DeliveryOptions): Promise<Delivery> {
     if (this.closed) {
-      return Promise.reject(
-        new NotificationsError('CLOSED', 'The application is shutting down: nothing more is sent.'),
-      );
+      return Promise.reject(closedError());
     }
     return new Promise((resolve, reject) => {
-      const call = new DeliveryCall(payload, options, this.onSettled, resolve, reject);
+      const call = new DeliveryCall(this.calls++, payload, options, this.onSettled, resolve, reject);
       this.limit.admit(call.json.length);
       this.unsettled.add(call);
       this.deadlines ??= setInterval(() => this.checkDeadlines(), DEADLINE_CHECK_MS).unref();
       if (this.locked.concern(call)) {
-        this.locked.add([call]);
+        this.locked.add([call], []);
         return;
       }
       this.waiting.push(call);
@@ -77,10 +76,8 @@ export class GroupCommit<Row extends { id: string }> {
 
   async close(): Promise<void> {
     this.closed = true;
-    while (this.lanes.size > 0 || !this.locked.isEmpty) {
-      await Promise.all(this.lanes);
-      await this.locked.close();
-    }
+    this.locked.close(closedError());
+    while (this.lanes.size > 0) await Promise.all(this.lanes);
   }
 
   private readonly onSettled = (call: DeliveryCall): void => {
@@ -118,8 +115,11 @@ export class GroupCommit<Row extends { id: string }> {
         const batch = this.take();
         if (batch.calls.length === 0) return;
         this.underWay.add(batch);
-        await this.write(batch.calls);
-        this.underWay.delete(batch);
+        try {
+          await this.write(batch.calls);
+        } finally {
+          this.underWay.delete(batch);
+        }
       }
     } finally {
       // In the very turn that found nothing to take: a call that came a turn later would wait for ever.
@@ -139,14 +139,41 @@ export class GroupCommit<Row extends { id: string }> {
       if (batch.calls.length >= share || !batch.fits(call)) break;
       looked += 1;
       if (call.isSettled) continue;
+      if (this.locked.concern(call)) {
+        this.locked.add([call], []);
+        continue;
+      }
+      if (call.isSuspect && batch.calls.length > 0) {
+        behind.add(call);
+        continue;
+      }
       const waits = !alone && (behind.meets(call) || [...this.underWay].some((other) => other.meets(call)));
       (waits ? behind : batch).add(call);
+      if (!waits && call.isSuspect) break;
     }
     this.waiting.splice(0, looked, ...behind.calls);
     return batch;
   }
 
-  private async write(calls: DeliveryCall[], repeats = 0): Promise<void> {
+  /** Those that still may go: while others of the batch were tried, a deadline may have passed, or an older call waits. */
+  private stillWanted(calls: DeliveryCall[]): DeliveryCall[] {
+    const wanted: DeliveryCall[] = [];
+    for (const call of calls) {
+      if (call.isSettled) continue;
+      if (!this.locked.concern(call)) {
+        wanted.push(call);
+        continue;
+      }
+      // Everything was rolled back, or it was not sent yet.
+      call.isSent = false;
+      this.locked.add([call], []);
+    }
+    return wanted;
+  }
+
+  private async write(given: DeliveryCall[], repeats = 0): Promise<void> {
+    const calls = this.stillWanted(given);
+    if (calls.length === 0) return;
     try {
       for (const call of calls) call.isSent = true;
       const json = `[${calls.map((call) => call.json).join(',')}]`;
@@ -168,6 +195,13 @@ export class GroupCommit<Row extends { id: string }> {
   private async separateLocked(calls: DeliveryCall[]): Promise<void> {
     // Everything was rolled back.
     for (const call of calls) call.isSent = false;
+    const tenants = new Set(calls.map(({ payload }) => payload.tenant ?? ''));
+    if (calls[0]?.payload.kind === 'broadcast') {
+      // What is locked is the counter of a tenant, which can't be seen.
+      if (tenants.size === 1) return this.locked.add(calls, null);
+      for (const tenant of tenants) await this.write(calls.filter(({ payload }) => (payload.tenant ?? '') === tenant));
+      return;
+    }
     let locked: Awaited<ReturnType<typeof findLockedInboxes>>;
     try {
       const inboxes = calls.flatMap((call) => inboxesOf(call.payload));
@@ -177,13 +211,20 @@ export class GroupCommit<Row extends { id: string }> {
       return;
     }
     const names = new Set(locked.map(({ tenant, recipient }) => `${tenant}\0${recipient}`));
-    const held = calls.filter((call) => call.names.some((name) => names.has(name)));
-    const free = calls.filter((call) => !held.includes(call) && !call.isSettled);
+    const held: DeliveryCall[] = [];
+    const free: DeliveryCall[] = [];
+    for (const call of calls) {
+      if (call.isSettled) continue;
+      const waits = call.names.some((name) => names.has(name));
+      // What is behind it for the same inboxes waits, too.
+      if (waits) for (const name of call.names) names.add(name);
+      (waits ? held : free).push(call);
+    }
     if (held.length > 0) this.locked.add(held, locked);
     if (free.length === 0) return;
     if (held.length > 0) return await this.write(free);
     // What is locked can't be seen, such as an inbox that another transaction has just made; or it was, and is free again.
-    if (free.length === 1) return this.locked.add(free);
+    if (free.length === 1) return this.locked.add(free, null);
     const middle = free.length >> 1;
     await this.write(free.slice(0, middle));
     await this.write(free.slice(middle));
@@ -256,6 +297,10 @@ class Batch {
     }
     return this.touched.size > 0 && call.names.some((name) => this.touched.has(name));
   }
+}
+
+function closedError(): NotificationsError {
+  return new NotificationsError('CLOSED', 'The application is shutting down: nothing more is sent.');
 }
 
 function nextTurn(): Promise<void> {

@@ -1,5 +1,6 @@
 import type { InboxKey } from '../notification.js';
 import type { Payload } from '../payload.js';
+import { namesOf } from './delivery-call.js';
 
 /** Rows and inboxes of which the relay remembers that they wait; beyond, what is behind them waits too. */
 const MAX_HELD = 20_000;
@@ -57,6 +58,12 @@ export class HeldRows {
     this.isUnclear = true;
   }
 
+  /** A row that says nothing of its inboxes: somebody has locked it. */
+  holdPosition(pos: string): void {
+    this.held.add(pos);
+    this.isUnclear = true;
+  }
+
   hold(row: CheckedRow, isUnclear = false): void {
     this.held.add(row.pos);
     for (const name of inboxesOf(row)) this.inboxes.add(name);
@@ -82,10 +89,8 @@ export class HeldRows {
 }
 
 function inboxesOf({ payload, progress }: CheckedRow): InboxName[] {
-  if (payload.kind === 'broadcast') return [];
-  const { tenant = '', recipients } = payload;
-  const left = progress === 0 ? recipients : [...new Set(recipients)].slice(progress);
-  return left.map((recipient) => nameOf({ tenant, recipient }));
+  const names = namesOf(payload);
+  return progress === 0 ? names : [...new Set(names)].slice(progress);
 }
 
 function nameOf({ tenant, recipient }: InboxKey): InboxName {

@@ -13,6 +13,7 @@ import type { NotificationsDataSource, Run, Statement } from './database.js';
 import { inboxStatements, PAGE_BYTES } from './inbox.statements.js';
 import { InboxTurns } from './inbox-turns.js';
 import type { Lane } from './lanes.js';
+import { isLockTimeout } from './postgres-error.js';
 import {
   type Content,
   contentJson,
@@ -95,7 +96,17 @@ export class InboxStore {
 
   /** Starts inboxes where there are none, at the present: what was broadcast before is not theirs. */
   async create(keys: readonly InboxKey[], lane: Lane = 'streams'): Promise<void> {
-    await this.database.run(this.sql.create, columns(keys), lane);
+    try {
+      await this.database.run(this.sql.create, columns(keys), lane);
+    } catch (error) {
+      if (!isLockTimeout(error) || keys.length === 1) throw error;
+      // Somebody is just making one of them, in a transaction that lasts: the others don't wait for that.
+      for (const key of keys) {
+        await this.create([key], lane).catch((one) => {
+          if (!isLockTimeout(one)) throw one;
+        });
+      }
+    }
   }
 
   /**
@@ -186,7 +197,7 @@ export class InboxStore {
   }
 
   async disconnect(key: InboxKey): Promise<void> {
-    await this.database.run(this.sql.disconnect, [key.tenant, key.recipient], 'streams');
+    await this.turns.run(key, () => this.database.run(this.sql.disconnect, [key.tenant, key.recipient], 'streams'));
   }
 
   private async readValidFrom(keys: InboxKey[]): Promise<number[]> {
@@ -226,7 +237,7 @@ export class InboxStore {
   private async present<T extends { behind: boolean }>(key: InboxKey, read: () => Promise<T[]>): Promise<[T, ...T[]]> {
     let rows = await read();
     if (rows.length === 0) {
-      await this.create([key], 'questions');
+      await this.turns.run(key, () => this.create([key], 'questions'));
       rows = await read();
     }
     if (rows[0]?.behind) {

@@ -24,6 +24,11 @@ export class LeaderWatch {
     private readonly onBlocked: (forMs: number, leader: string) => void,
   ) {}
 
+  /** Another one had the lock when it was last asked for. */
+  get isBlocked(): boolean {
+    return this.busySince !== undefined;
+  }
+
   get blockedMs(): number {
     const forMs = this.head ? performance.now() - this.head.since : 0;
     return forMs >= PATIENCE_MS ? Math.round(forMs) : 0;

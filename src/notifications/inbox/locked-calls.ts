@@ -1,4 +1,5 @@
 import type { InboxKey } from '../notification.js';
+import type { NotificationsError } from '../notifications.error.js';
 import { pause } from '../pause.js';
 import type { NotificationsDataSource } from './database.js';
 import { type DeliveryCall, inboxBusyError } from './delivery-call.js';
@@ -7,7 +8,10 @@ import { findLockedInboxes } from './locked-inboxes.js';
 /** How long a call waits for an inbox that another transaction has locked; with `lock_timeout` and a busy machine < 5 s. */
 const WAIT_MS = 4_000;
 const LOOK_EVERY_MS = 100;
-/** Something else than an inbox is locked, which only trying tells: it takes a connection for `lock_timeout`. */
+/**
+ * So often a call is tried that seems to wait: what is locked may be something else than an inbox, or the inbox may be busy
+ * whenever it is looked at. Trying takes a connection for `lock_timeout`.
+ */
 const TRY_EVERY_MS = 1_000;
 
 /**
@@ -15,9 +19,9 @@ const TRY_EVERY_MS = 1_000;
  * batch: others go on meanwhile.
  */
 export class LockedCalls {
-  private calls: { call: DeliveryCall; tryAt: number }[] = [];
-  /** What the calls touch. */
-  private names = new Set<string>();
+  private calls: { call: DeliveryCall; tryAt: number; isUnseen: boolean }[] = [];
+  /** What the calls touch, and the first of them that does. */
+  private names = new Map<string, number>();
   private readonly locked = new Map<string, InboxKey>();
   private looking?: Promise<void>;
 
@@ -34,23 +38,29 @@ export class LockedCalls {
 
   /** Must this call wait behind one of those? */
   concern(call: DeliveryCall): boolean {
-    return !this.isEmpty && call.names.some((name) => this.names.has(name));
+    return !this.isEmpty && call.names.some((name) => (this.names.get(name) ?? Number.POSITIVE_INFINITY) < call.order);
   }
 
-  /** @param locked the inboxes that hold them up; none where that isn't known. */
-  add(calls: readonly DeliveryCall[], locked: readonly InboxKey[] = []): void {
-    for (const key of locked) this.locked.set(`${key.tenant}\0${key.recipient}`, key);
-    const tryAt = performance.now() + (locked.length === 0 ? TRY_EVERY_MS : 0);
+  /** @param locked the inboxes that hold them up; null where that isn't known. */
+  add(calls: readonly DeliveryCall[], locked: readonly InboxKey[] | null): void {
+    for (const key of locked ?? []) this.locked.set(`${key.tenant}\0${key.recipient}`, key);
+    const tryAt = performance.now() + TRY_EVERY_MS;
+    const isUnseen = locked === null;
+    let isSorted = true;
     for (const call of calls) {
-      this.calls.push({ call, tryAt });
-      for (const name of call.names) this.names.add(name);
+      call.isSuspect = isUnseen;
+      isSorted &&= (this.calls.at(-1)?.call.order ?? -1) < call.order;
+      this.calls.push({ call, tryAt, isUnseen });
+      this.note(call);
     }
+    if (!isSorted) this.calls.sort((a, b) => a.call.order - b.call.order);
     this.looking ??= this.look();
   }
 
-  /** Waits until none is left. */
-  async close(): Promise<void> {
-    await this.looking;
+  /** Rejects all of them. */
+  close(error: NotificationsError): void {
+    for (const { call } of this.calls) call.reject(error);
+    this.calls = [];
   }
 
   private async look(): Promise<void> {
@@ -72,17 +82,28 @@ export class LockedCalls {
     this.looking = undefined;
   }
 
-  /** Each goes when its inboxes are free, and no call before it waits for one of them. */
+  /** Each goes when its inboxes are free or it is time to try, and no call before it waits for one of them. */
   private letGo(now: number): void {
-    const blocked = new Set(this.locked.keys());
+    const behind = new Set<string>();
     const free: DeliveryCall[] = [];
-    this.calls = this.calls.filter(({ call, tryAt }) => {
-      const waits = tryAt > now || call.names.some((name) => blocked.has(name));
-      if (waits) for (const name of call.names) blocked.add(name);
-      else free.push(call);
+    this.calls = this.calls.filter(({ call, tryAt, isUnseen }) => {
+      const isLocked = isUnseen || call.names.some((name) => this.locked.has(name));
+      const waits = (isLocked && tryAt > now) || call.names.some((name) => behind.has(name));
+      if (waits) for (const name of call.names) behind.add(name);
+      else {
+        call.isSuspect = isLocked;
+        free.push(call);
+      }
       return waits;
     });
-    this.names = new Set(this.calls.flatMap(({ call }) => call.names));
+    this.names = new Map();
+    for (const { call } of this.calls) this.note(call);
     if (free.length > 0) this.release(free);
+  }
+
+  private note(call: DeliveryCall): void {
+    for (const name of call.names) {
+      this.names.set(name, Math.min(call.order, this.names.get(name) ?? Number.POSITIVE_INFINITY));
+    }
   }
 }

@@ -34,7 +34,8 @@ export class MigrationWait {
         return await work();
       } catch (error) {
         if (!isLockTimeout(error)) throw error;
-        this.say(`a transaction that has written to the tables has not ended: ${(error as Error).message}`);
+        if (performance.now() >= this.sayAt)
+          this.say(`a transaction that has written to the tables has not ended: ${(error as Error).message}`);
         await this.pause();
       }
     }

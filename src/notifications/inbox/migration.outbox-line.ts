@@ -28,6 +28,15 @@ export function addOutboxLine(s: string): MigrationClass {
     }
 
     async down(runner: QueryRunner): Promise<void> {
+      // The version before knows the rest of a large message that is begun as a later part of it.
+      await runner.query(`
+        UPDATE ${s}.outbox o SET deliver_at = NULL, payload = o.payload || jsonb_build_object(
+          'id', o.message_id, 'continues', true, 'recipients', (
+            SELECT jsonb_agg(recipient ORDER BY first) FROM (
+              SELECT recipient, min(ord) AS first
+              FROM jsonb_array_elements_text(o.payload -> 'recipients') WITH ORDINALITY r(recipient, ord)
+              GROUP BY recipient ORDER BY 2 OFFSET o.progress) r))
+        WHERE o.message_id IS NOT NULL`);
       for (const index of ['outbox_message_id', 'outbox_retry_at', 'outbox_ready']) {
         await runner.query(`DROP INDEX ${s}.${index}`);
       }

@@ -15,6 +15,10 @@ export const tryLead = (s: string) => `pg_try_advisory_xact_lock(${leaderKey(s)}
 /** In the line: neither scheduled (but for a large message that is begun), nor set aside, nor parked. */
 const IN_LINE = `attempts < ${MAX_ATTEMPTS} AND retry_at IS NULL AND (deliver_at IS NULL OR message_id IS NOT NULL)`;
 
+/** Each by itself: plain SQL may write `-infinity`, and a difference of that is an error. */
+const ageMs = (time: string) =>
+  `((extract(epoch FROM clock_timestamp())::float8 - extract(epoch FROM ${time})::float8) * 1000)`;
+
 /** How many rows are in each state. */
 export function outboxStates(s: string): Statement {
   const isParked = `attempts >= ${MAX_ATTEMPTS}`;
@@ -23,8 +27,7 @@ export function outboxStates(s: string): Statement {
     name: 'outbox_states',
     text: `
       SELECT count(*) FILTER (WHERE ${IN_LINE}) AS ready,
-        extract(epoch FROM max(clock_timestamp() - coalesce(ready_at, created_at)) FILTER (WHERE ${IN_LINE})) * 1000
-          AS oldest_ready_ms,
+        ${ageMs(`min(coalesce(ready_at, created_at)) FILTER (WHERE ${IN_LINE})`)} AS oldest_ready_ms,
         count(*) FILTER (WHERE ${isSetAside}) AS set_aside,
         count(*) FILTER (WHERE NOT (${isParked} OR ${isSetAside} OR ${IN_LINE})) AS scheduled,
         count(*) FILTER (WHERE ${isParked}) AS parked
@@ -36,7 +39,7 @@ export function outboxStates(s: string): Statement {
 export function outboxLineStatements(s: string) {
   // As text: a host may have a parser of its own for JSON, and pg's parsers are the process's.
   const COLUMNS = `pos, payload::text AS payload, message_id, progress,
-    (extract(epoch FROM clock_timestamp() - coalesce(ready_at, created_at)) * 1000)::float8 AS age_ms`;
+    ${ageMs('coalesce(ready_at, created_at)')} AS age_ms`;
   return {
     /** Rows that have become due. Until then no poll looks at them: half a million may wait. */
     promote: {
@@ -48,28 +51,28 @@ export function outboxLineStatements(s: string) {
           FOR UPDATE SKIP LOCKED)
         RETURNING pos`,
     },
+    /** May this instance relay? The lock is held for this moment only. */
+    mayLead: { name: 'relay_may_lead', text: `SELECT ${tryLead(s)} AS ok` },
     /**
-     * The head of the line, if nobody is relaying. $1: rows at most; $2: bytes at most, but for the first; $3: after this
-     * position; $4: positions to pass over. The first column tells whether this instance may relay.
+     * The head of the line. $1: rows at most; $2: bytes at most, but for the first; $3: after this position; $4: positions to
+     * pass over. Without the lock: a client that stops reading the answer would keep it.
      */
     read: {
       name: 'relay_read',
       text: `
-        WITH RECURSIVE leader AS MATERIALIZED (SELECT pg_try_advisory_xact_lock_shared(${leaderKey(s)}) AS ok),
         -- From row to row by the index. Statistics know nothing of a table that is usually empty: asked for 500 rows in order,
         -- the planner read and sorted all of a hundred thousand, for each 500.
-        walk AS (
+        WITH RECURSIVE walk AS (
           (SELECT pos FROM ${s}.outbox WHERE ${IN_LINE} AND pos > $3::bigint ORDER BY pos LIMIT 1)
           UNION ALL
           SELECT (SELECT o.pos FROM ${s}.outbox o WHERE ${IN_LINE} AND o.pos > walk.pos ORDER BY o.pos LIMIT 1)
           FROM walk WHERE walk.pos IS NOT NULL),
         next AS MATERIALIZED (
-          SELECT pos FROM walk WHERE (SELECT ok FROM leader) AND pos <> ALL ($4::bigint[]) LIMIT $1::int)
-        SELECT leader.ok AS leader, o.* FROM leader LEFT JOIN LATERAL (
-          SELECT ${COLUMNS} FROM (
-            SELECT o.*, sum(pg_column_size(payload)) OVER (ORDER BY pos) - pg_column_size(payload) AS before
-            FROM next JOIN ${s}.outbox o USING (pos)) o
-          WHERE before < $2::int) o ON true
+          SELECT pos FROM walk WHERE pos IS NOT NULL AND pos NOT IN (SELECT unnest($4::bigint[])) LIMIT $1::int)
+        SELECT ${COLUMNS} FROM (
+          SELECT o.*, sum(pg_column_size(payload)) OVER (ORDER BY pos) - pg_column_size(payload) AS before
+          FROM next JOIN ${s}.outbox o USING (pos)) o
+        WHERE before < $2::int
         ORDER BY pos`,
     },
     /**
@@ -92,7 +95,7 @@ export function outboxLineStatements(s: string) {
     },
     /**
      * Takes rows out of the line. $1: positions; $2: attempts to count, ${MAX_ATTEMPTS} to park them; $3: until when, in
-     * ms from now (null: by backoff); $4: why. Answers those that are parked.
+     * ms from now (null: by backoff); $4: why. Answers those that were there, and not locked.
      */
     setAside: {
       name: 'relay_set_aside',
@@ -111,9 +114,11 @@ export function outboxLineStatements(s: string) {
     findFirstPart: {
       name: 'relay_find_first_part',
       text: `
-        SELECT EXISTS (SELECT FROM ${s}.message WHERE id = $1::uuid) AS is_stored, EXISTS (
+        SELECT is_stored, CASE WHEN is_stored THEN false ELSE EXISTS (
           SELECT FROM ${s}.outbox
-          WHERE lower(payload ->> 'id') = $1::uuid::text AND NOT coalesce((payload ->> 'continues')::boolean, false)) AS is_waiting`,
+          WHERE lower(payload ->> 'id') = $1::uuid::text AND NOT coalesce((payload ->> 'continues')::boolean, false))
+        END AS is_waiting
+        FROM (SELECT EXISTS (SELECT FROM ${s}.message WHERE id = $1::uuid) AS is_stored) m`,
     },
     /** The first row of the line, and how far it is. */
     head: {

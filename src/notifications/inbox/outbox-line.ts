@@ -45,18 +45,20 @@ export class OutboxLine {
     this.sql = outboxLineStatements(database.schema);
   }
 
+  /** May this instance relay just now? */
+  async mayLead(): Promise<boolean> {
+    const [row] = await this.database.run<{ ok: boolean }>(this.sql.mayLead);
+    return row?.ok === true;
+  }
+
   /**
    * The next rows.
    *
    * @param except positions to pass over. @param long reads ten times as many. @param after starts behind this position.
-   * @returns null if another instance relays.
    */
-  async read(except: readonly string[], { long = false, after = '-1' } = {}): Promise<LineRow[] | null> {
+  async read(except: readonly string[], { long = false, after = '-1' } = {}): Promise<LineRow[]> {
     const limit = long ? ROWS_PER_LONG_READ : ROWS_PER_READ;
-    const values = [limit, BYTES_PER_READ, after, except];
-    const rows = await this.database.run<{ leader: boolean } & LineRow>(this.sql.read, values);
-    if (!rows[0]?.leader) return null;
-    return rows[0].pos === null ? [] : rows;
+    return await this.database.run<LineRow>(this.sql.read, [limit, BYTES_PER_READ, after, except]);
   }
 
   /** Puts scheduled rows that have become due into the line. @returns whether there were any. */
@@ -71,9 +73,12 @@ export class OutboxLine {
     return { rows, more: rows.length > ROWS_PER_CLAIM };
   }
 
-  /** Takes rows out of the line, in one statement. @returns those that this has parked. */
-  async setAside(setbacks: readonly Setback[]): Promise<Parked[]> {
-    if (setbacks.length === 0) return [];
+  /**
+   * Takes rows out of the line, in one statement.
+   *
+   * @returns those that this has parked, and those that stay because somebody else has locked or deleted them.
+   */
+  async setAside(setbacks: readonly Setback[]): Promise<{ parked: Parked[]; left: string[] }> {
     const errors = setbacks.map(({ error }) => textOf(error));
     const rows = await this.database.run<{ pos: string; attempts: number }>(this.sql.setAside, [
       setbacks.map(({ pos }) => pos),
@@ -81,8 +86,14 @@ export class OutboxLine {
       setbacks.map(({ waitMs = null }) => waitMs),
       errors,
     ]);
-    const parked = new Set(rows.filter((row) => row.attempts >= MAX_ATTEMPTS).map((row) => row.pos));
-    return setbacks.flatMap(({ pos }, i) => (parked.has(pos) ? [{ pos, error: errors[i] as string }] : []));
+    const attempts = new Map(rows.map((row) => [row.pos, row.attempts]));
+    const isParked = ({ pos }: Setback) => (attempts.get(pos) ?? 0) >= MAX_ATTEMPTS;
+    return {
+      parked: setbacks.flatMap((setback, i) =>
+        isParked(setback) ? [{ pos: setback.pos, error: errors[i] as string }] : [],
+      ),
+      left: setbacks.flatMap(({ pos }) => (attempts.has(pos) ? [] : [pos])),
+    };
   }
 
   /** Whether the first part of a message is stored, or waits here: the version before wrote large ones as several rows. */
@@ -101,12 +112,16 @@ export class OutboxLine {
 
   /** Who holds the relay's lock, for a log line. */
   async describeLeader(): Promise<string> {
-    const [leader] = await this.database.run<{ pid: number; role: string; application: string; seconds: number }>(
-      this.sql.findLeader,
-    );
+    const [leader] = await this.database.run<{
+      pid: number;
+      role: string;
+      application: string;
+      seconds: number | null;
+    }>(this.sql.findLeader);
     if (!leader) return 'nobody just now';
     const { pid, role, application, seconds } = leader;
-    return `process ${pid} of role ${role}, application '${application}', in its present state for ${seconds} s`;
+    const since = seconds === null ? '' : `, in its present state for ${seconds} s`;
+    return `process ${pid} of role ${role}, application '${application}'${since}`;
   }
 }
 

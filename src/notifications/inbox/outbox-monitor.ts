@@ -40,7 +40,7 @@ export class OutboxMonitor {
       });
     return {
       ready: Number(row?.ready ?? 0),
-      oldestReadyMs: Math.max(0, Math.round(Number(row?.oldest_ready_ms ?? 0))),
+      oldestReadyMs: Math.min(Number.MAX_SAFE_INTEGER, Math.max(0, Math.round(Number(row?.oldest_ready_ms ?? 0)))),
       setAside: Number(row?.set_aside ?? 0),
       scheduled: Number(row?.scheduled ?? 0),
       parked: Number(row?.parked ?? 0),

@@ -35,6 +35,11 @@ export function isUnanswered(error: unknown): boolean {
   return state === undefined || /^(08|25P0[34]|53|57|58|XX)/.test(state);
 }
 
+/** Postgres has no room: on the disk, in memory, or for a connection. No message is to blame for that. */
+export function isShortage(error: unknown): boolean {
+  return sqlState(error)?.startsWith('53') === true;
+}
+
 /** What a caller is told. */
 export function toNotificationsError(error: unknown): NotificationsError {
   if (error instanceof NotificationsError) return error;

@@ -8,16 +8,20 @@ import type { CheckedRow, HeldRows } from './held-rows.js';
 import { RECIPIENTS_PER_STATEMENT } from './limits.js';
 import { findLockedInboxes } from './locked-inboxes.js';
 import type { OutboxLine, Setback } from './outbox-line.js';
-import { isConflict, isLockTimeout, isRefusal, isUnanswered } from './postgres-error.js';
+import { isConflict, isLockTimeout, isRefusal, isShortage, isUnanswered } from './postgres-error.js';
 
 const MAX_REPEATS = 10;
 /** Statements of one page that may be refused: enough to find two bad rows among 500 by halving. */
 const REFUSALS_PER_PAGE = 20;
-/** Once a whole page was refused, so many rows of the next one's start and end are tried before the others. */
-const PROBES = 4;
+/** The same once a whole page was refused. */
+const REFUSALS_IN_A_FLOOD = 3;
 const ROWS_PER_STATEMENT = 500;
 /** So often the first row of the line may end without an answer, in ever smaller portions, before it is set aside. */
 const MAX_CAUTION = 4;
+/** A statement that ends without an answer after so long holds up all others: its row is looked for at once. */
+const LONG_MS = 5_000;
+/** How long a row waits that Postgres has no room for, or no answer at all. */
+const OUTAGE_RETRY_MS = 5_000;
 /** How long a row that was set aside waits for an inbox that is locked, and a later part for its first one. */
 const LOCKED_RETRY_MS = 1_000;
 
@@ -35,6 +39,8 @@ type Relayed = boolean;
 export interface Page {
   /** False if another instance is relaying. */
   leads: boolean;
+  /** Whether a statement has said that this instance relays; not, if nothing could be tried. */
+  hasLed: boolean;
   /** How many rows have left the outbox. */
   delivered: number;
 }
@@ -50,6 +56,7 @@ export class RelayDelivery {
   /** How often in a row a statement has ended without an answer: the next one takes less. */
   private caution = 0;
   private delivered = 0;
+  private hasLed = false;
   /** Rows that were set aside go alone: which one is bad is known at once. */
   private areAlone = false;
 
@@ -71,25 +78,12 @@ export class RelayDelivery {
    * Delivers a page of the line, in its order.
    *
    * @param held takes the rows that have to wait for a lock.
-   * @param isFlood the page before was refused as a whole: if the ends of this one are, too, then nothing else of it is
-   * tried now.
+   * @param isFlood the page before was refused as a whole: then bad rows of this one are hardly looked for.
    */
   async deliverPage(rows: readonly CheckedRow[], held: HeldRows, isFlood: boolean): Promise<Page> {
-    this.refusalsLeft = REFUSALS_PER_PAGE;
+    this.refusalsLeft = isFlood ? REFUSALS_IN_A_FLOOD : REFUSALS_PER_PAGE;
     this.areAlone = false;
-    if (!isFlood || rows.length <= 2 * PROBES) return await this.deliverAll(rows, held);
-    // A good row at the end may overtake one in the middle, as one that is set aside would be overtaken.
-    const first = await this.deliverAll(rows.slice(0, PROBES), held);
-    if (!first.leads || this.setbacks.length < PROBES) {
-      return first.leads ? merge(first, await this.deliverAll(rows.slice(PROBES), held)) : first;
-    }
-    const last = merge(first, await this.deliverAll(rows.slice(-PROBES), held));
-    if (!last.leads) return last;
-    const middle = rows.slice(PROBES, -PROBES);
-    if (last.delivered > 0) return merge(last, await this.deliverAll(middle, held));
-    const error = this.setbacks.at(-1)?.error;
-    this.setbacks.push(...middle.map(({ pos }) => ({ pos, error, counts: 1 })));
-    return last;
+    return await this.deliverAll(rows, held);
   }
 
   /** Delivers rows that were set aside before, each by itself. None of them waits in the line. */
@@ -102,9 +96,13 @@ export class RelayDelivery {
       const isLocked = held.has(pos) && !before.has(pos);
       if (isLocked) held.release(pos);
       if (isLocked && !known.has(pos)) this.setbacks.push({ pos, error: LOCKED, waitMs: LOCKED_RETRY_MS });
-      else if (!page.leads && !known.has(pos)) this.setbacks.push({ pos, error: NOT_LEADING, waitMs: 0 });
+      else if (this.isLeft(page) && !known.has(pos)) this.setbacks.push({ pos, error: NOT_LEADING, waitMs: 0 });
     }
     return page;
+  }
+
+  private isLeft({ leads }: Page): boolean {
+    return !leads || this.isClosed();
   }
 
   /** The rows that are to be set aside since the last call, also of a page that has failed. */
@@ -114,13 +112,14 @@ export class RelayDelivery {
 
   private async deliverAll(rows: readonly CheckedRow[], held: HeldRows): Promise<Page> {
     this.delivered = 0;
+    this.hasLed = false;
     let leads = true;
     for (let at = 0; at < rows.length && leads && !this.isClosed(); ) {
       const batch = this.nextBatch(rows, at, held);
       at = batch.next;
       if (batch.rows.length > 0) leads = await this.deliver(batch.rows, held);
     }
-    return { leads, delivered: this.delivered };
+    return { leads, hasLed: this.hasLed, delivered: this.delivered };
   }
 
   /** Rows of one kind, with as many recipients as one statement may lock. What has to wait is passed over. */
@@ -151,6 +150,7 @@ export class RelayDelivery {
 
   private async deliver(batch: CheckedRow[], held: HeldRows, repeats = 0): Promise<Relayed> {
     const [row] = batch as [CheckedRow];
+    const began = performance.now();
     try {
       if (isLaterPart(row) && (await this.waitsForFirstPart(row))) return true;
       const relayed = isLarge(batch) ? await this.deliverSlices(row, held) : await this.deliverRows(batch, held);
@@ -162,20 +162,35 @@ export class RelayDelivery {
       if (isRefusal(error)) return await this.separateRefused(batch, held, error);
       if (!isUnanswered(error)) throw error;
       if (!this.areAlone) {
-        this.caution += 1;
+        this.caution = performance.now() - began > LONG_MS ? MAX_CAUTION + 1 : this.caution + 1;
         if (this.caution <= MAX_CAUTION || batch.length > 1) throw error;
         // Nobody knows why. But Postgres answers everything else, and what is behind it has waited long enough.
         this.caution = 0;
       }
-      this.setbacks.push({ pos: row.pos, error, counts: 1 });
+      const isItsFault = !isShortage(error) && (await this.isUp());
+      this.setbacks.push({ pos: row.pos, error, ...(isItsFault ? { counts: 1 } : { waitMs: OUTAGE_RETRY_MS }) });
       return true;
     }
+  }
+
+  /** Does Postgres answer? The first connection of the pool may be the one that has just broken. */
+  private async isUp(): Promise<boolean> {
+    for (let i = 0; i < 2; i++) {
+      try {
+        await this.line.head();
+        return true;
+      } catch {
+        // Once more.
+      }
+    }
+    return false;
   }
 
   private async deliverRows(batch: CheckedRow[], held: HeldRows): Promise<Relayed> {
     const positions = batch.map((row) => row.pos);
     const [answer] = await this.database.run<Answer>(this.statementFor(batch), [positions]);
     if (!answer?.leader) return false;
+    this.hasLed = true;
     const taken = new Set(answer.taken ?? []);
     this.announce(batch.filter((row) => taken.has(row.pos)).flatMap((row) => hintsOf(row.payload)));
     this.delivered += taken.size;
@@ -205,6 +220,7 @@ export class RelayDelivery {
               progress >= recipients.length,
             ]);
       if (!answer?.leader) return false;
+      this.hasLed = true;
       if (answer.taken === null) {
         held.hold(row, true);
         return true;
@@ -235,10 +251,11 @@ export class RelayDelivery {
 
   /** Somebody holds an inbox: those rows wait that are for it, and those behind them that are for the same inboxes. */
   private async separateLocked(batch: CheckedRow[], held: HeldRows): Promise<Relayed> {
-    const inboxes = batch.flatMap(({ payload }) => inboxesOf(payload));
+    const [row] = batch as [CheckedRow];
+    if (row.payload.kind === 'broadcast') return await this.separateTenants(batch, held);
+    const inboxes = isLarge(batch) ? this.nextInboxesOf(row) : batch.flatMap(({ payload }) => inboxesOf(payload));
     const locked = await findLockedInboxes(this.database, inboxes);
     held.lock(locked);
-    const [row] = batch as [CheckedRow];
     if (batch.length === 1) {
       held.hold(row, locked.length === 0);
       return true;
@@ -253,8 +270,30 @@ export class RelayDelivery {
     return free.length === 0 || (await this.deliver(free, held));
   }
 
+  /** Somebody holds the broadcast counter of a tenant, which can't be seen: its broadcasts wait. */
+  private async separateTenants(batch: CheckedRow[], held: HeldRows): Promise<Relayed> {
+    const tenants = new Set(batch.map(({ payload }) => payload.tenant ?? ''));
+    if (tenants.size === 1) for (const row of batch) held.hold(row, true);
+    else {
+      for (const tenant of tenants) {
+        const rows = batch.filter(({ payload }) => (payload.tenant ?? '') === tenant);
+        if (!(await this.deliver(rows, held))) return false;
+      }
+    }
+    return true;
+  }
+
+  /** The inboxes of a large message whose turn it is. */
+  private nextInboxesOf({ payload, progress }: CheckedRow): InboxKey[] {
+    const keys = inboxesOf(
+      payload.kind === 'broadcast' ? payload : { ...payload, recipients: [...new Set(payload.recipients)] },
+    );
+    return keys.slice(progress, progress + RECIPIENTS_PER_STATEMENT);
+  }
+
   /** One of them is bad. Halving finds it; of a flood of bad ones none is looked for. */
   private async separateRefused(batch: CheckedRow[], held: HeldRows, error: unknown): Promise<Relayed> {
+    this.hasLed = true;
     this.refusalsLeft -= 1;
     if (batch.length > 1 && this.refusalsLeft > 0) return await this.deliverHalves(batch, held);
     for (const { pos } of batch) this.setbacks.push({ pos, error, counts: 1 });
@@ -264,6 +303,7 @@ export class RelayDelivery {
   private async deliverHalves(batch: CheckedRow[], held: HeldRows): Promise<Relayed> {
     const middle = batch.length >> 1;
     for (const half of [batch.slice(0, middle), batch.slice(middle)]) {
+      if (this.isClosed()) return true;
       const rows = half.filter((row) => {
         const waits = held.concerns(row);
         if (waits) held.hold(row);
@@ -285,10 +325,6 @@ export class RelayDelivery {
   private announce(hints: Hint[]): void {
     if (hints.length > 0) setImmediate(() => this.onDelivered(hints));
   }
-}
-
-function merge(a: Page, b: Page): Page {
-  return { leads: a.leads && b.leads, delivered: a.delivered + b.delivered };
 }
 
 const LOCKED = 'an inbox of it is locked by another transaction';

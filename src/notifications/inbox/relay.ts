@@ -99,17 +99,18 @@ export class Relay {
     await this.setAside([]);
     if (!this.held.isEmpty) this.held.update(await findLockedInboxes(this.database, this.held.lockedInboxes));
     let isFlood = false;
-    while (!this.closed) {
+    // Nothing is read for nothing while another instance relays.
+    if (this.watch.isBlocked && !(await this.line.mayLead())) return await this.watch.blocked();
+    while (!this.closed && !this.held.isFull) {
       const rows = await this.line.read(this.held.positions, { long: isFlood || this.wasRefused });
-      if (rows === null) return await this.watch.blocked();
-      this.watch.leads();
+      if (rows.length === 0) this.watch.leads();
       const { good, setbacks } = this.check(rows);
       isFlood = rows.length > 0 && good.length === 0;
       if (isFlood) await this.passOver(rows, setbacks);
       else if (!(await this.deliver(good, setbacks))) return await this.watch.blocked();
       const wasDue = await this.deliverDue();
       const promoted = await this.line.promote();
-      if ((rows.length === 0 && !wasDue && !promoted) || this.held.isFull) break;
+      if (rows.length === 0 && !wasDue && !promoted) break;
     }
     return this.held.isEmpty ? Math.max(0, Math.min(POLL_MS, this.nextDue - performance.now())) : HELD_RETRY_MS;
   }
@@ -120,6 +121,7 @@ export class Relay {
     const refused = this.delivery.takeSetbacks();
     this.wasRefused = good.length > 0 && page.delivered === 0 && refused.length > 0;
     await this.setAside([...setbacks, ...refused]);
+    if (page.hasLed) this.watch.leads();
     return page.leads;
   }
 
@@ -133,9 +135,9 @@ export class Relay {
     while (!this.closed && after !== undefined) {
       const read = this.line.read(this.held.positions, { long: true, after });
       const [rows] = await Promise.all([read, this.setAside(bad)]);
-      const checked = this.check(rows ?? []);
+      const checked = this.check(rows);
       // What is good is delivered in its turn, from the start of the line.
-      if (!rows || rows.length === 0 || checked.good.length > 0) return;
+      if (rows.length === 0 || checked.good.length > 0) return;
       bad = checked.setbacks;
       after = rows.at(-1)?.pos;
     }
@@ -157,8 +159,10 @@ export class Relay {
   private async setAside(setbacks: Setback[]): Promise<void> {
     this.unwritten.push(...setbacks);
     if (this.unwritten.length === 0) return;
-    const parked = await this.line.setAside(this.unwritten);
+    const { parked, left } = await this.line.setAside(this.unwritten);
     this.unwritten = [];
+    // Read again at once, they would be refused again at once.
+    for (const pos of left) this.held.holdPosition(pos);
     if (parked.length > 0) this.events.onParked(parked);
   }
 
@@ -181,14 +185,15 @@ export class Relay {
       const unknown = unknownPart(payload);
       if (unknown !== null && row.age_ms < UNKNOWN_WAITS_MS) {
         this.nameOnce(unknown);
-        return { pos, error: `This version doesn't know ${unknown}.`, waitMs: UNKNOWN_RETRY_MS };
+        // Ever more seldom: there may be a hundred thousand of them.
+        const waitMs = Math.max(UNKNOWN_RETRY_MS, Math.min(UNKNOWN_WAITS_MS - row.age_ms, row.age_ms / 2));
+        return { pos, error: `This version doesn't know ${unknown}.`, waitMs };
       }
       checkPayload(payload);
       return { pos, payload, messageId: row.message_id, progress: row.progress };
     } catch (error) {
-      if (!(error instanceof NotificationsError)) throw error;
-      // The same rules would say the same again.
-      return { pos, error, counts: MAX_ATTEMPTS };
+      // The same rules would say the same again; anything else is a fault of ours, and must not stop what is behind it.
+      return { pos, error, counts: error instanceof NotificationsError ? MAX_ATTEMPTS : 1 };
     }
   }
 

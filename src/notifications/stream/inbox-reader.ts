@@ -100,15 +100,17 @@ export class InboxReader {
     const behind = this.fetchesBroadcasts
       ? batch.filter((request, index) => pages[index]?.behind && !request.wasBehind)
       : [];
-    if (missing.length > 0) await this.store.create(missing);
-    if (behind.length > 0) await this.store.materialise(behind, true);
-    for (const request of behind) request.wasBehind = true;
-    const again = new Set([...missing, ...behind]);
     if (this.closed) return;
-    this.waiting.unshift(...again);
+    const again = new Set([...missing, ...behind]);
     batch.forEach((request, index) => {
       const page = pages[index];
       if (page && !again.has(request)) request.resolve(page);
     });
+    // Those are answered, whatever becomes of the others.
+    batch.splice(0, batch.length, ...again);
+    if (missing.length > 0) await this.store.create(missing);
+    if (behind.length > 0) await this.store.materialise(behind, true);
+    for (const request of behind) request.wasBehind = true;
+    if (!this.closed) this.waiting.unshift(...again);
   }
 }
