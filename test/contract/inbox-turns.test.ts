@@ -10,7 +10,7 @@ const OTHER = { tenant: '', recipient: 'bob' };
 const lockTimeout = () => Promise.reject(Object.assign(new Error('canceling statement'), { code: '55P03' }));
 
 test('one inbox after the other, in their order; other inboxes at the same time', async () => {
-  const turns = new InboxTurns();
+  const turns = new InboxTurns(() => {});
   const began: string[] = [];
   const ends: (() => void)[] = [];
   const work = (name: string) => () => {
@@ -29,7 +29,7 @@ test('one inbox after the other, in their order; other inboxes at the same time'
 });
 
 test('tries again while the row is locked, and tells after four seconds that it is', async () => {
-  const turns = new InboxTurns();
+  const turns = new InboxTurns(() => {});
   let attempts = 0;
   const work = () => {
     attempts += 1;
@@ -48,7 +48,7 @@ test('tries again while the row is locked, and tells after four seconds that it 
 });
 
 test('another error is told at once, and the next has its turn', async () => {
-  const turns = new InboxTurns();
+  const turns = new InboxTurns(() => {});
   const failing = turns.run(KEY, () => Promise.reject(new Error('of the database')));
   const next = turns.run(KEY, async () => 'next');
   await expect(failing).rejects.toThrow('of the database');

@@ -141,7 +141,8 @@ describe.each(STREAM_WRITERS)('Hosts around a stream that is written by %s', (st
       403,
       /not today/,
     ],
-    ['answers in its place', { intercept: () => of({ data: { by: 'interceptor' } }) }, 200, /"by":"interceptor"/],
+    // It may be what somebody else was answered: the stream ends without it.
+    ['answers in its place', { intercept: () => of({ data: { by: 'interceptor' } }) }, 200, /^\[\]$/],
   ];
 
   test.each(interceptors)('an interceptor that %s leaves no place taken', async (_, interceptor, status, body) => {

@@ -78,6 +78,8 @@ export class Keyring {
   }
 
   /**
+   * Signs a message with the newest key that every instance has read by now.
+   *
    * @param message a JSON object, not an empty one.
    * @returns it with its signature as the last members, which a version that doesn't know them passes over.
    * @throws if there is no key.
@@ -91,7 +93,7 @@ export class Keyring {
     return `${text},"mac":"${this.mac(key.secret, text).toString('base64url')}"}`;
   }
 
-  /** @returns null for a message that none of the keys has signed. */
+  /** Checks the signature of a message. @returns null for one that none of the keys has signed. */
   verify(message: string): Signature | null {
     const [suffix, number, at, keyId, mac = ''] = SIGNATURE.exec(message.slice(-SIGNATURE_BYTES)) ?? [];
     const key = this.snapshot.keys.find(({ id }) => id === Number(keyId));

@@ -9,7 +9,7 @@ import { type Lane, Lanes } from './lanes.js';
 import { MigrationWait } from './migration-wait.js';
 import { createMigrations } from './migrations.js';
 import { sqlState } from './postgres-error.js';
-import { StatementLimit } from './statement-limit.js';
+import { closed, StatementLimit } from './statement-limit.js';
 
 /** A statement with a name, so that each connection parses and plans it once. */
 export interface Statement {
@@ -173,6 +173,11 @@ export class NotificationsDataSource extends DataSource {
         await runner.release();
       }
     });
+  }
+
+  /** @throws {NotificationsError} `CLOSED` where the application shuts down: what waits for a lock gives up. */
+  checkEnding(): void {
+    if (this.limit.isEnding) throw closed();
   }
 
   /** The application begins to shut down: calls that hang are ended soon. See {@link StatementLimit.set}. */

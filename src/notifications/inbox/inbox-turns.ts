@@ -13,6 +13,9 @@ const RETRY_MS = 100;
  * the pool waits for it and not all of them, and only for as long as `lock_timeout` at a time.
  */
 export class InboxTurns {
+  /** @param check throws where it is no use to wait any longer. */
+  constructor(private readonly check: () => void) {}
+
   private readonly last = new Map<string, Promise<unknown>>();
 
   /** @throws {NotificationsError} `INBOX_BUSY` if the row has been locked for too long. */
@@ -20,7 +23,7 @@ export class InboxTurns {
     const name = `${tenant}\0${recipient}`;
     const deadline = performance.now() + PATIENCE_MS;
     const before = this.last.get(name);
-    const turn = (before ?? Promise.resolve()).then(() => untilUnlocked(work, deadline));
+    const turn = (before ?? Promise.resolve()).then(() => untilUnlocked(work, deadline, this.check));
     const settled = turn.then(
       () => undefined,
       () => undefined,
@@ -34,8 +37,9 @@ export class InboxTurns {
   }
 }
 
-async function untilUnlocked<T>(work: () => Promise<T>, deadline: number): Promise<T> {
+async function untilUnlocked<T>(work: () => Promise<T>, deadline: number, check: () => void): Promise<T> {
   for (;;) {
+    check();
     if (performance.now() > deadline) throw busy();
     try {
       return await work();

@@ -55,7 +55,7 @@ export class InboxStore {
     this.readValidFrom(keys),
   );
 
-  private readonly turns = new InboxTurns();
+  private readonly turns = new InboxTurns(() => this.database.checkEnding());
 
   constructor(private readonly database: NotificationsDataSource) {
     this.sql = { ...inboxStatements(database.schema), ...changeStatements(database.schema) };

@@ -4,6 +4,7 @@ import { pause } from '../pause.js';
 import type { NotificationsDataSource } from './database.js';
 import { type DeliveryCall, inboxBusyError } from './delivery-call.js';
 import { findLockedInboxes } from './locked-inboxes.js';
+import { toNotificationsError } from './postgres-error.js';
 
 /** How long a call waits for an inbox that another transaction has locked; with `lock_timeout` and a busy machine < 5 s. */
 const WAIT_MS = 4_000;
@@ -67,6 +68,12 @@ export class LockedCalls {
     while (!this.isEmpty) {
       await pause(LOOK_EVERY_MS);
       const now = performance.now();
+      try {
+        this.database.checkEnding();
+      } catch (error) {
+        this.close(toNotificationsError(error));
+        break;
+      }
       for (const { call } of this.calls) if (now - call.since >= WAIT_MS) call.reject(inboxBusyError());
       this.calls = this.calls.filter(({ call }) => !call.isSettled);
       try {

@@ -23,6 +23,7 @@ export class StatementLimit {
   private readonly clients = new Set<CancellableClient>();
   private readonly sockets = new AbortController();
   private isSet = false;
+  private endsAt = Number.POSITIVE_INFINITY;
   private over = false;
 
   /** Makes the sockets of the pool's connections, as `pg`'s option `stream`. */
@@ -36,6 +37,11 @@ export class StatementLimit {
   /** @throws {NotificationsError} `CLOSED` once nothing more may be sent to Postgres. */
   check(): void {
     if (this.over) throw closed();
+  }
+
+  /** The application shuts down, and has waited long enough for what hangs. */
+  get isEnding(): boolean {
+    return this.over || performance.now() >= this.endsAt;
   }
 
   /** Nothing more may be sent to Postgres; what was sent is answered. */
@@ -66,6 +72,7 @@ export class StatementLimit {
   set(): void {
     if (this.isSet) return;
     this.isSet = true;
+    this.endsAt = performance.now() + BEGINS_AFTER_MS;
     setTimeout(() => this.look(), BEGINS_AFTER_MS).unref();
   }
 
@@ -84,7 +91,7 @@ export class StatementLimit {
   }
 }
 
-function closed(cause?: unknown): NotificationsError {
+export function closed(cause?: unknown): NotificationsError {
   const message = 'The application has shut down: the notifications are out of reach.';
   return new NotificationsError('CLOSED', message, { cause });
 }
