@@ -1,22 +1,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import {
-  type CanActivate,
-  Controller,
-  Get,
-  HttpException,
-  type MessageEvent,
-  Req,
-  Res,
-  Sse,
-  UseGuards,
-} from '@nestjs/common';
-import { catchError, EMPTY, NEVER, type Observable } from 'rxjs';
-import { NotificationService } from '../../src/notifications/index.js';
+import { type CanActivate, type ExecutionContext, UseGuards } from '@nestjs/common';
 import { STREAM_TRANSPORTS } from '../support/adapters.js';
 import { type CrmApp, createMigratedDatabase, startCrmApp } from '../support/crm-app.js';
 import type { TestDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';
+import { HeldGuards } from '../support/held-guards.js';
 import { Http2Client } from '../support/http2-stream-client.js';
+import { OwnStreams } from '../support/own-streams.js';
 import { type Random, seeded } from '../support/random.js';
 import { RawConnection } from '../support/raw-connection.js';
 import { selfSignedCertificate } from '../support/self-signed-certificate.js';
@@ -26,97 +16,29 @@ const IN_ALL = 5;
 const STREAM = '/notifications/stream';
 const tls = selfSignedCertificate();
 
-// biome-ignore lint/suspicious/noExplicitAny: whatever the host's adapter hands over
-type Any = any;
-
-function rawOf(response: Any): Any {
-  return response.raw ?? response;
-}
-
-/** With an answer, and nothing in the log. */
-function refusing(open: () => Observable<MessageEvent>): Observable<MessageEvent> {
-  try {
-    return open();
-  } catch (cause) {
-    throw new HttpException('Too many streams', 429, { cause });
-  }
-}
-
-/** What is under way in a guard, held by `x-hold` until the test lets it go on. */
-class Held {
-  private readonly waiting = new Map<string, (() => void)[]>();
-
-  async pass(request: { headers: Record<string, unknown> }, where: string): Promise<void> {
-    if (request.headers['x-hold'] !== where) return;
-    await new Promise<void>((resolve) => this.waiting.set(where, [...(this.waiting.get(where) ?? []), resolve]));
-  }
-
-  count(where: string): number {
-    return this.waiting.get(where)?.length ?? 0;
-  }
-
-  release(): void {
-    for (const resolves of this.waiting.values()) for (const resolve of resolves) resolve();
-    this.waiting.clear();
-  }
-}
-
 describe.each(STREAM_TRANSPORTS)('Places of streams on %s', (name, adapter, writer, isTls) => {
   let database: TestDatabase;
   let crm: CrmApp;
   let url: string;
-  const held = new Held();
+  const held = new HeldGuards();
   /** Streams whose credentials were checked behind another one. */
   let identifiedBehind = 0;
   const clients: { close(): void }[] = [];
 
   /** A guard of the host that runs after the module's, as one of `controllerDecorators` does. */
   class SlowGuard implements CanActivate {
-    async canActivate(context: Any): Promise<boolean> {
+    async canActivate(context: ExecutionContext): Promise<boolean> {
       const request = context.switchToHttp().getRequest();
       await held.pass(request, 'guard');
       return request.headers['x-refuse'] === undefined;
     }
   }
 
-  @Controller('own')
-  class OwnController {
-    constructor(private readonly notifications: NotificationService) {}
-
-    @Sse('paced')
-    paced(@Req() request: Any, @Res() response: Any): Observable<MessageEvent> {
-      return refusing(() => this.notifications.stream(request.headers['x-user'], { response: rawOf(response) }));
-    }
-
-    @Sse('unpaced')
-    unpaced(@Req() request: Any): Observable<MessageEvent> {
-      return this.notifications.stream(request.headers['x-user']).pipe(catchError(() => EMPTY));
-    }
-
-    /** Subscribes by itself, and forgets to unsubscribe. */
-    @Get('forgetful')
-    forgetful(@Req() request: Any, @Res() response: Any): void {
-      const raw = rawOf(response);
-      const events = refusing(() => this.notifications.stream(request.headers['x-user'], { response: raw }));
-      raw.writeHead(200, { 'content-type': 'text/event-stream' });
-      events.subscribe({ next: ({ data }) => raw.write(`data: ${data}\n\n`), error: () => raw.end() });
-    }
-
-    /** Takes a place, and never subscribes. */
-    @Sse('idle')
-    idle(@Req() request: Any, @Res() response: Any): Observable<MessageEvent> {
-      refusing(() => this.notifications.stream(request.headers['x-user'], { response: rawOf(response) }));
-      return NEVER;
-    }
-  }
-  // Decorators of parameters leave no types to inject by where swc compiles the tests.
-  Reflect.defineMetadata('design:paramtypes', [NotificationService], OwnController);
-
   beforeAll(async () => {
     database = await createMigratedDatabase();
     crm = await startCrmApp(database, {
       adapter: adapter(tls),
-      controllers: [OwnController],
+      controllers: [OwnStreams],
       notifications: {
         ...writer,
         jwt: undefined,
@@ -209,7 +131,7 @@ describe.each(STREAM_TRANSPORTS)('Places of streams on %s', (name, adapter, writ
     ['when the first answer comes', (client) => client.until('HTTP/1.1 200'), [], ['X-Hold: guard']],
   ])('a connection that pipelines streams behind a request, and is reset %s', (_, wait, ofRequest, ofStream) => {
     test.each([STREAM, '/own/paced', '/own/unpaced', '/own/forgetful', '/own/idle'])('holds none: %s', async (path) => {
-      for (let i = 0; i < 3; i++) {
+      for (let i = 0; i < 2; i++) {
         const client = await connect();
         client.send(
           ...request('/notifications', 'ann', ...ofRequest),

@@ -72,7 +72,7 @@ export class DirectStreams implements OnApplicationBootstrap {
         validateHeaderName(name);
         validateHeaderValue(name, value);
       }
-      // Nothing throws any more: a place that is taken twice would be given back once.
+      // Nothing throws any more: the host would reserve a second place.
       let isOpen = true;
       const open = this.sockets.reserve(keyOf(inboxOf(identity)), start, {
         request: request as never,
