@@ -20,9 +20,9 @@ import { DirectDelivery } from './inbox/direct-delivery.js';
 import { type ChangeOutcome, InboxStore } from './inbox/inbox.store.js';
 import { RECIPIENTS_PER_STATEMENT } from './inbox/limits.js';
 import { Outbox } from './inbox/outbox.js';
+import { hintsOf } from './inbox/payload-inboxes.js';
 import { toNotificationsError } from './inbox/postgres-error.js';
 import { RecipientLimit } from './inbox/recipient-limit.js';
-import { hintsOf } from './inbox/relay-delivery.js';
 import { readable } from './invalid.js';
 import type {
   ChangeResult,

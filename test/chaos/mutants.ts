@@ -126,11 +126,9 @@ export const MUTANTS: Mutant[] = [
       },
       {
         file: 'inbox/relay-delivery.ts',
-        find: `    if (!answer?.leader) return false;
-    const taken`,
-        replace: `    if (!answer?.leader) return false;
-      await this.database.query(\`DELETE FROM \${this.database.schema}.outbox WHERE pos = ANY ($1)\`, [positions]);
-    const taken`,
+        find: `    const taken = new Set(`,
+        replace: `      await this.database.query(\`DELETE FROM \${this.database.schema}.outbox WHERE pos = ANY ($1)\`, [positions]);
+    const taken = new Set(`,
       },
     ],
     settings: { faults: ['kill', 'backends'] },

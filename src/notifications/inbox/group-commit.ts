@@ -5,8 +5,8 @@ import { type Delivery, DeliveryCall, type DeliveryOptions, type Outgoing } from
 import { RECIPIENTS_PER_STATEMENT } from './limits.js';
 import { LockedCalls } from './locked-calls.js';
 import { findLockedInboxes } from './locked-inboxes.js';
+import { inboxesOf } from './payload-inboxes.js';
 import { isConflict, isLockTimeout, isRefusal, toNotificationsError } from './postgres-error.js';
-import { inboxesOf } from './relay-delivery.js';
 
 const MESSAGES_PER_STATEMENT = 500;
 const BYTES_PER_STATEMENT = 4 * 1024 * 1024;

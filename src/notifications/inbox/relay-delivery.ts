@@ -1,6 +1,5 @@
 import type { Hint } from '../broker/broker.js';
 import type { InboxKey } from '../notification.js';
-import type { Payload } from '../payload.js';
 import { uuidV7 } from '../uuid-v7.js';
 import type { NotificationsDataSource, Statement } from './database.js';
 import { deliverStatements } from './deliver.statement.js';
@@ -8,14 +7,15 @@ import type { CheckedRow, HeldRows } from './held-rows.js';
 import { RECIPIENTS_PER_STATEMENT } from './limits.js';
 import { findLockedInboxes } from './locked-inboxes.js';
 import type { OutboxLine, Setback } from './outbox-line.js';
+import { hintsOf, inboxesOf } from './payload-inboxes.js';
 import { isConflict, isLockTimeout, isRefusal, isShortage, isUnanswered } from './postgres-error.js';
+import { isLarge, isLaterPart, nextBatch } from './row-batch.js';
 
 const MAX_REPEATS = 10;
 /** Statements of one page that may be refused: enough to find two bad rows among 500 by halving. */
 const REFUSALS_PER_PAGE = 20;
 /** The same once a whole page was refused. */
 const REFUSALS_IN_A_FLOOD = 3;
-const ROWS_PER_STATEMENT = 500;
 /** So often the first row of the line may end without an answer, in ever smaller portions, before it is set aside. */
 const MAX_CAUTION = 4;
 /** A statement that ends without an answer after so long holds up all others: its row is looked for at once. */
@@ -115,37 +115,11 @@ export class RelayDelivery {
     this.hasLed = false;
     let leads = true;
     for (let at = 0; at < rows.length && leads && !this.isClosed(); ) {
-      const batch = this.nextBatch(rows, at, held);
+      const batch = nextBatch(rows, at, held, { caution: this.caution, isAlone: this.areAlone });
       at = batch.next;
       if (batch.rows.length > 0) leads = await this.deliver(batch.rows, held);
     }
     return { leads, hasLed: this.hasLed, delivered: this.delivered };
-  }
-
-  /** Rows of one kind, with as many recipients as one statement may lock. What has to wait is passed over. */
-  private nextBatch(rows: readonly CheckedRow[], from: number, held: HeldRows) {
-    const most = Math.max(1, RECIPIENTS_PER_STATEMENT >> (2 * this.caution));
-    const mostRows = this.areAlone ? 1 : Math.max(1, ROWS_PER_STATEMENT >> (2 * this.caution));
-    const batch: CheckedRow[] = [];
-    let recipients = 0;
-    let next = from;
-    for (; next < rows.length; next++) {
-      const row = rows[next] as CheckedRow;
-      if (held.concerns(row)) {
-        held.hold(row);
-        continue;
-      }
-      const [first] = batch;
-      const size = row.payload.kind === 'broadcast' ? 1 : row.payload.recipients.length;
-      if (batch.length === mostRows) break;
-      const isAlone = row.messageId !== null || isLaterPart(row);
-      const fits = row.payload.kind === first?.payload.kind && recipients + size <= most && !isAlone;
-      if (first && !fits) break;
-      batch.push(row);
-      recipients += size;
-      if (recipients > most || isAlone) return { rows: batch, next: next + 1 };
-    }
-    return { rows: batch, next };
   }
 
   private async deliver(batch: CheckedRow[], held: HeldRows, repeats = 0): Promise<Relayed> {
@@ -329,25 +303,3 @@ export class RelayDelivery {
 
 const LOCKED = 'an inbox of it is locked by another transaction';
 const NOT_LEADING = 'another instance was relaying';
-
-function isLaterPart({ payload }: CheckedRow): boolean {
-  return payload.kind !== 'broadcast' && payload.continues === true;
-}
-
-/** More recipients than one statement may lock, or begun when it had more. */
-function isLarge([row, ...more]: CheckedRow[]): boolean {
-  if (row === undefined || more.length > 0 || row.payload.kind === 'broadcast' || row.payload.continues) return false;
-  return row.messageId !== null || row.payload.recipients.length > RECIPIENTS_PER_STATEMENT;
-}
-
-/** The inboxes that a payload goes to; none for a broadcast. */
-export function inboxesOf(payload: Payload): InboxKey[] {
-  if (payload.kind === 'broadcast') return [];
-  const { tenant = '', recipients } = payload;
-  return recipients.map((recipient) => ({ tenant, recipient }));
-}
-
-/** Where to look for what a payload has brought. */
-export function hintsOf(payload: Payload): Hint[] {
-  return payload.kind === 'broadcast' ? [{ tenant: payload.tenant ?? '' }] : inboxesOf(payload);
-}
