@@ -38,7 +38,7 @@ test('the outbox: what is ready, scheduled and parked', async () => {
   await database.query(
     `INSERT INTO notifications.outbox (payload, attempts) SELECT '{}', 5 FROM generate_series(1, 2)`,
   );
-  expect(await rowsOf('AS parked')).toEqual([{ ready: '0', lag: null, scheduled: '1', parked: '2' }]);
+  expect(await rowsOf('AS parked')).toEqual([{ ready: '0', lag: null, set_aside: '0', scheduled: '1', parked: '2' }]);
 });
 
 test('instances with their streams, and the connections of each', async () => {

@@ -175,7 +175,7 @@ export class NotificationsDataSource extends DataSource {
     });
   }
 
-  /** @throws {NotificationsError} `CLOSED` where the application shuts down: what waits for a lock gives up. */
+  /** For what waits for a lock. @throws {NotificationsError} `CLOSED` where the application shuts down */
   checkEnding(): void {
     if (this.limit.isEnding) throw closed();
   }
