@@ -14,6 +14,8 @@ const ALWAYS = {
   idle_in_transaction_session_timeout: '5s',
   statement_timeout: '30s',
   lock_timeout: LOCK_TIMEOUT,
+  // Compiling takes longer than any statement of ours: half a second for a page of a list.
+  jit: 'off',
 };
 
 /** Settings of newer servers: from Postgres 14 and 17 on. An older server ends a connection that names them at its start. */
