@@ -108,7 +108,8 @@ export function outboxLineStatements(s: string) {
           retry_at = CASE WHEN w.attempts < ${MAX_ATTEMPTS} THEN clock_timestamp()
             + coalesce(w.wait_ms, ${BACKOFF_MS} * 2 ^ greatest(w.attempts - 1, 0)) * interval '1 ms' END
         FROM w WHERE o.pos = w.pos
-        RETURNING o.pos, o.attempts`,
+        RETURNING o.pos, o.attempts,
+          (extract(epoch FROM o.retry_at - clock_timestamp()) * 1000)::float8 AS due_in_ms`,
     },
     /** $1: a message's id. Is the first part of a message here that the version before wrote as several rows? */
     findFirstPart: {

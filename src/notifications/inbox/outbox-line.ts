@@ -76,16 +76,20 @@ export class OutboxLine {
   /**
    * Takes rows out of the line, in one statement.
    *
-   * @returns those that this has parked, and those that stay because somebody else has locked or deleted them.
+   * @returns those that this has parked, those that stay because somebody else has locked or deleted them, and in how many
+   * milliseconds the others are due.
    */
-  async setAside(setbacks: readonly Setback[]): Promise<{ parked: Parked[]; left: string[] }> {
+  async setAside(setbacks: readonly Setback[]): Promise<{ parked: Parked[]; left: string[]; dueInMs: number[] }> {
     const errors = setbacks.map(({ error }) => textOf(error));
-    const rows = await this.database.run<{ pos: string; attempts: number }>(this.sql.setAside, [
-      setbacks.map(({ pos }) => pos),
-      setbacks.map(({ counts = 0 }) => counts),
-      setbacks.map(({ waitMs = null }) => waitMs),
-      errors,
-    ]);
+    const rows = await this.database.run<{ pos: string; attempts: number; due_in_ms: number | null }>(
+      this.sql.setAside,
+      [
+        setbacks.map(({ pos }) => pos),
+        setbacks.map(({ counts = 0 }) => counts),
+        setbacks.map(({ waitMs = null }) => waitMs),
+        errors,
+      ],
+    );
     const attempts = new Map(rows.map((row) => [row.pos, row.attempts]));
     const isParked = ({ pos }: Setback) => (attempts.get(pos) ?? 0) >= MAX_ATTEMPTS;
     return {
@@ -93,6 +97,7 @@ export class OutboxLine {
         isParked(setback) ? [{ pos: setback.pos, error: errors[i] as string }] : [],
       ),
       left: setbacks.flatMap(({ pos }) => (attempts.has(pos) ? [] : [pos])),
+      dueInMs: rows.flatMap(({ due_in_ms }) => due_in_ms ?? []),
     };
   }
 

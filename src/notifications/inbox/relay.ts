@@ -15,8 +15,9 @@ import { RelayDelivery } from './relay-delivery.js';
 const POLL_MS = 1_000;
 /** How soon to look again for the lock of a row or an inbox that waits. */
 const HELD_RETRY_MS = 200;
-/** How soon to look whether what was set aside is due. */
-const DUE_MS = 250;
+/** How exactly it is remembered when rows that this instance has set aside are due; later ones are found by polling. */
+const DUE_STEP_MS = 50;
+const MAX_DUE_MS = 5_000;
 /** A row of a kind or with a field that only a newer version knows is left to that. */
 const UNKNOWN_WAITS_MS = 600_000;
 const UNKNOWN_RETRY_MS = 5_000;
@@ -45,7 +46,9 @@ export class Relay {
   private readonly watch: LeaderWatch;
   private readonly loop: Periodic;
   private readonly unknown = new Set<string>();
-  private nextDue = 0;
+  /** When rows that were set aside are due, by `performance.now()`. */
+  private readonly dueAt = new Set<number>();
+  private looksAt = 0;
   private unwritten: Setback[] = [];
   /** Nothing of the last page could be delivered. */
   private wasRefused = false;
@@ -112,7 +115,13 @@ export class Relay {
       const promoted = await this.line.promote();
       if (rows.length === 0 && !wasDue && !promoted) break;
     }
-    return this.held.isEmpty ? Math.max(0, Math.min(POLL_MS, this.nextDue - performance.now())) : HELD_RETRY_MS;
+    if (!this.held.isEmpty) return HELD_RETRY_MS;
+    return Math.max(0, Math.min(POLL_MS, this.nextLookAt - performance.now()));
+  }
+
+  /** When to look for rows that were set aside and are due. */
+  private get nextLookAt(): number {
+    return Math.min(this.looksAt, ...this.dueAt);
   }
 
   /** @returns false if another instance is relaying. */
@@ -145,9 +154,11 @@ export class Relay {
 
   /** Tries what was set aside and is due, a little at a time. @returns whether there is more. */
   private async deliverDue(): Promise<boolean> {
-    if (performance.now() < this.nextDue) return false;
+    const now = performance.now();
+    if (now < this.nextLookAt) return false;
+    for (const at of this.dueAt) if (at <= now) this.dueAt.delete(at);
     const { rows, more } = await this.line.claimDue();
-    this.nextDue = performance.now() + (more ? 0 : DUE_MS);
+    this.looksAt = more ? now : now + POLL_MS;
     if (rows.length === 0) return false;
     const { good, setbacks } = this.check(rows);
     const due = await this.delivery.deliverDue(good, this.held);
@@ -159,8 +170,12 @@ export class Relay {
   private async setAside(setbacks: Setback[]): Promise<void> {
     this.unwritten.push(...setbacks);
     if (this.unwritten.length === 0) return;
-    const { parked, left } = await this.line.setAside(this.unwritten);
+    const { parked, left, dueInMs } = await this.line.setAside(this.unwritten);
     this.unwritten = [];
+    const now = performance.now();
+    for (const ms of dueInMs) {
+      if (ms <= MAX_DUE_MS) this.dueAt.add(Math.ceil((now + ms) / DUE_STEP_MS) * DUE_STEP_MS);
+    }
     // Read again at once, they would be refused again at once.
     for (const pos of left) this.held.holdPosition(pos);
     if (parked.length > 0) this.events.onParked(parked);
