@@ -46,10 +46,6 @@ export function toNotificationsError(error: unknown): NotificationsError {
   const message =
     error instanceof Error && error.message ? error.message : String((error as { code?: unknown })?.code ?? error);
   const state = sqlState(error) ?? '';
-  if (isLockTimeout(error)) {
-    const text = `Another transaction holds what this needs: ${message}. Nothing was stored or changed. Try again.`;
-    return new NotificationsError('INBOX_BUSY', text, { cause: error });
-  }
   if (isRefusal(error)) {
     const text = `Postgres refused the notification: ${message}. It will refuse it again: change what it names.`;
     return new NotificationsError('REJECTED_BY_DATABASE', text, { cause: error });
