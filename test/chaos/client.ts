@@ -183,8 +183,8 @@ export class Client {
     }
     if (this.model.isOutdated && frame.event !== 'close') this.reload();
     this.framesLeft -= 1;
-    // Mostly between two writes, as lines do.
-    const isBetween = frame.event === 'state' || this.random.chance(0.1);
+    // Mostly between two writes, as lines do. `reset` comes in the write of its `ready`, whose id would hide the gap.
+    const isBetween = !this.resetDue && (frame.event === 'state' || this.random.chance(0.1));
     if (this.framesLeft <= 0 && isBetween) this.vanish(this.random.between(0, 1_500));
   }
 

@@ -51,7 +51,9 @@ export class Neighbours {
 
   async run(lulls: Lulls): Promise<void> {
     const start = (kind: NeighbourKind): Happening => {
-      const delays = DELAYING.includes(kind);
+      // The relay of the version before waits for a locked inbox, and keeps the lead meanwhile.
+      const waitsBefore = kind === 'inbox-lock' && this.context.settings.instancesBefore > 0;
+      const delays = DELAYING.includes(kind) || waitsBefore;
       if ((delays && lulls.isOn) || (ALONE.includes(kind) && this.busy.has(kind))) return false;
       this.busy.add(kind);
       return this.context.trouble.during(

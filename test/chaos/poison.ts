@@ -27,8 +27,8 @@ const BAD: readonly ((random: Random) => unknown)[] = [
   () => ({ ...GOOD, recipients: ['fussy-0-always'] }),
   () => ({ ...GOOD, recipients: ['mass-1', 'mass-2', 'fussy-0-always'] }),
 ];
-/** Parked as a whole, or parts of it would be seen. */
-const LARGE = { ...GOOD, recipients: [...Array.from({ length: 7_000 }, (_, i) => `mass-${i}`), 'fussy-0-always'] };
+/** Refused with its first recipients, so that nobody has it: those before a refused one would have it. */
+const LARGE = { ...GOOD, recipients: ['fussy-0-always', ...Array.from({ length: 7_000 }, (_, i) => `mass-${i}`)] };
 
 /** Many of one kind, or of all. */
 export function poison(random: Random, count: number): unknown[] {

@@ -121,6 +121,13 @@ export function outboxLineStatements(s: string) {
         END AS is_waiting
         FROM (SELECT EXISTS (SELECT FROM ${s}.message WHERE id = $1::uuid) AS is_stored) m`,
     },
+    /** Is an instance of the version before alive? It knows nothing of a row that is delivered bit by bit. */
+    hasOlder: {
+      name: 'relay_has_older',
+      text: `
+        SELECT EXISTS (
+          SELECT FROM ${s}.instance WHERE protocol IS NULL AND seen_at > now() - interval '30 seconds') AS has_older`,
+    },
     /** The first row of the line, and how far it is. */
     head: {
       name: 'relay_head',

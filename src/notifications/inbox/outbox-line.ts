@@ -109,6 +109,12 @@ export class OutboxLine {
     return { isStored: row?.is_stored === true, isWaiting: row?.is_waiting === true };
   }
 
+  /** Whether an instance of the version before is alive. */
+  async hasOlderInstances(): Promise<boolean> {
+    const [row] = await this.database.run<{ has_older: boolean }>(this.sql.hasOlder);
+    return row?.has_older === true;
+  }
+
   /** The first row of the line and how far it is, whoever relays; null if there is none. */
   async head(): Promise<string | null> {
     const [row] = await this.database.run<{ head: string }>(this.sql.head);
