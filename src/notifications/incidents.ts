@@ -69,8 +69,7 @@ export class Incidents {
   private reportParked(): void {
     clearTimeout(this.reporting);
     this.reporting = undefined;
-    if (this.unreported > 0)
-      this.logger.error(`${this.unreported} more rows of the outbox were refused and are parked.`);
+    if (this.unreported > 0) this.logger.error(`${this.unreported} more outbox rows were refused and are parked.`);
     this.unreported = 0;
   }
 
