@@ -64,7 +64,8 @@ describe('Timeouts of somebody else end no session and no statement of ours', ()
     };
     const sessions = async () => {
       const { rows } = await admin.query<{ pid: number }>(
-        "SELECT pid FROM pg_stat_activity WHERE application_name ~ '^notifications (listener|notifier)$' ORDER BY pid",
+        `SELECT pid FROM pg_stat_activity
+         WHERE datname = current_database() AND application_name ~ '^notifications (listener|notifier)$' ORDER BY pid`,
       );
       return rows.map(({ pid }) => pid);
     };
