@@ -206,7 +206,11 @@ describe('Purging beside others', () => {
     await other.query(`DELETE FROM notifications.message WHERE title = 'old'`);
     const list = crm.notifications.list('ann');
     await eventually(async () =>
-      expect(await database.query(`SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'`)).toHaveLength(1),
+      expect(
+        await database.query(
+          `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+        ),
+      ).toHaveLength(1),
     );
     await other.query('COMMIT');
     expect(await list).toMatchObject({ items: [{ id: 1, title: 'young' }], unread: 1, lastId: 1 });
