@@ -127,8 +127,8 @@ export class RelayDelivery {
     const began = performance.now();
     try {
       if (isLaterPart(row) && (await this.waitsForFirstPart(row))) return true;
+      // An older instance deletes the rows that it has read, and takes a message that is begun meanwhile for a duplicate.
       const inSlices = isLarge(batch) && (row.messageId !== null || !(await this.line.hasOlderInstances()));
-      // An older instance may just be about to delete the row that it has read, and take a message that is begun for a duplicate.
       const relayed = inSlices ? await this.deliverSlices(row, held) : await this.deliverRows(batch, held);
       this.caution = 0;
       return relayed;
