@@ -18,8 +18,8 @@ await describeInChromium(
     const goElsewhere = (page: Page) => page.goto(`${host().url}/elsewhere`);
 
     async function goBack(tab: Tab): Promise<void> {
-      // `page.goBack()` waits for the page to load, which it doesn't.
-      await tab.run(() => history.back());
+      // `page.goBack()` waits for the page to load, which it doesn't. In a task of its own: the page may leave before it answers.
+      await tab.run(() => void globalThis.setTimeout(() => history.back()));
       await tab.until(() => 'crm' in globalThis);
     }
 

@@ -1,11 +1,13 @@
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { Purge } from '../../src/notifications/inbox/purge.js';
+import { useCleanup } from '../support/cleanup.js';
 import { accessToken, type CrmApp, createMigratedDatabase, startCrmApp } from '../support/crm-app.js';
 import type { TestDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';
 import { StreamClient } from '../support/stream-client.js';
 
 const T = { type: 't', title: 'T' };
+const cleanup = useCleanup();
 
 /** A moment by the database's clock. */
 async function inSeconds(database: TestDatabase, seconds: number): Promise<Date> {
@@ -130,26 +132,28 @@ describe('deliverAt', () => {
     const rows = await database.query(`SELECT payload ->> 'title' AS title FROM notifications.outbox`);
     expect(rows).toEqual([{ title: 'waiting' }]);
   });
+});
 
-  test('20,000 waiting rows are not looked at by the polls', async () => {
-    await database.query(`
-      INSERT INTO notifications.outbox (payload, deliver_at)
-      SELECT '{"recipients": ["erin"], "type": "t", "title": "T"}', now() + interval '1 day' FROM generate_series(1, 20000)`);
-    await database.query('ANALYZE notifications.outbox');
-    const read = async () => {
-      const [row] = await database.query<{ scans: number; rows: number }>(`
-        SELECT (SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname = 'outbox_ready')::int AS scans,
-          (SELECT seq_tup_read FROM pg_stat_user_tables WHERE relname = 'outbox')::int
-            + (SELECT sum(idx_tup_read) FROM pg_stat_user_indexes WHERE relname = 'outbox')::int AS rows`);
-      return row as { scans: number; rows: number };
-    };
-    // Statistics come a moment late: what the INSERT and ANALYZE did must not count.
-    const first = await read();
-    await eventually(async () => expect((await read()).scans).toBeGreaterThan(first.scans + 1));
-    const before = await read();
-    await eventually(async () => expect((await read()).scans).toBeGreaterThan(before.scans + 2));
-    expect((await read()).rows - before.rows).toBeLessThan(100);
-  });
+// With a database of its own: a connection that is idle may tell ten seconds late what it read before.
+test('20,000 waiting rows are not looked at by the polls', async () => {
+  const database = await createMigratedDatabase();
+  cleanup(() => database.drop());
+  await database.query(`
+    INSERT INTO notifications.outbox (payload, deliver_at)
+    SELECT '{"recipients": ["erin"], "type": "t", "title": "T"}', now() + interval '1 day' FROM generate_series(1, 20000)`);
+  await database.query('ANALYZE notifications.outbox');
+  const crm = await startCrmApp(database);
+  cleanup(() => crm.close());
+  const read = async () => {
+    const [row] = await database.query<{ scans: number; rows: number }>(`
+      SELECT (SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname = 'outbox_ready')::int AS scans,
+        (SELECT seq_tup_read FROM pg_stat_user_tables WHERE relname = 'outbox')::int
+          + (SELECT sum(idx_tup_read) FROM pg_stat_user_indexes WHERE relname = 'outbox')::int AS rows`);
+    return row as { scans: number; rows: number };
+  };
+  const before = await read();
+  await eventually(async () => expect((await read()).scans).toBeGreaterThan(before.scans + 3));
+  expect((await read()).rows - before.rows).toBeLessThan(100);
 });
 
 describe('expiresAt', () => {
