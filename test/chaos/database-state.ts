@@ -5,6 +5,22 @@ import { MASSES } from './masses.js';
 /** Rows of the outbox `o` that can be delivered. */
 export const IS_GOOD = 'NOT EXISTS (SELECT FROM chaos_poison p WHERE p.pos = o.pos)';
 
+/** Remembers why operations were taken out of the line of the outbox. */
+export async function watchSetbacks(pool: pg.Pool): Promise<void> {
+  await pool.query(`
+    CREATE TABLE chaos_setback (op int, error text, attempts int, at timestamptz DEFAULT clock_timestamp())`);
+  await pool.query(`
+    CREATE FUNCTION chaos_setback() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN
+        INSERT INTO public.chaos_setback (op, error, attempts)
+          VALUES ((NEW.payload -> 'data' ->> 'op')::int, NEW.last_error, NEW.attempts);
+        RETURN NEW;
+      END $$`);
+  await pool.query(`
+    CREATE TRIGGER chaos_setback AFTER UPDATE ON notifications.outbox FOR EACH ROW
+      WHEN (NEW.last_error IS NOT NULL AND NEW.payload -> 'data' ? 'op') EXECUTE FUNCTION chaos_setback()`);
+}
+
 /** An inbox as the tables have it. */
 export interface StoredInbox extends Numbers {
   tenant: string;
@@ -30,6 +46,8 @@ export interface DatabaseState {
   /** Rows of the outbox that should have been delivered by now. */
   undelivered: number;
   parked: string[];
+  /** Why operations were taken out of the line of the outbox. */
+  setbacks: Map<number, string[]>;
 }
 
 /** What has yet to happen by itself: rows to be delivered or to become due, and items to expire. */
@@ -62,6 +80,8 @@ export async function readDatabase(pool: pg.Pool): Promise<DatabaseState> {
       SELECT count(*) FILTER (WHERE attempts < 5 AND (deliver_at IS NULL OR deliver_at <= now()))::int AS ready,
         coalesce(array_agg(last_error) FILTER (WHERE attempts >= 5), '{}') AS parked
       FROM notifications.outbox o WHERE ${IS_GOOD}`);
+    const setbacks = await client.query<{ op: number; errors: string[] }>(`
+      SELECT op, array_agg(concat_ws(' ', error, 'after', attempts, 'at', at::time(3)) ORDER BY at) AS errors FROM chaos_setback GROUP BY op`);
     await client.query('COMMIT');
 
     const byName = new Map<string, StoredInbox>();
@@ -73,6 +93,7 @@ export async function readDatabase(pool: pg.Pool): Promise<DatabaseState> {
       messages: new Map(messages.rows.map((row) => [row.op, row.count])),
       undelivered: outbox.rows[0]?.ready ?? -1,
       parked: outbox.rows[0]?.parked ?? [],
+      setbacks: new Map(setbacks.rows.map((row) => [row.op, row.errors])),
     };
   } finally {
     client.release();

@@ -12,6 +12,8 @@ const EXPECTED: readonly { pattern: RegExp; causes: readonly TroubleKind[]; isLa
 /** Reads what an instance logs. An error that nobody has caused is a violation. */
 export class InstanceLog {
   private rest = '';
+  /** How long after its last SIGTERM the instance was still busy with transactions of the host itself. */
+  hostMs = 0;
 
   constructor(
     private readonly name: string,
@@ -33,6 +35,10 @@ export class InstanceLog {
 
   private onLine(line: string): void {
     const { level, text } = parse(line);
+    if (level === 'host') {
+      this.hostMs = Number(text);
+      return;
+    }
     this.tally.add(`log line ${level}`);
     if (process.env.CHAOS_DEBUG) process.stderr.write(`${this.name} ${level}: ${text.slice(0, 500)}\n`);
     if (level === 'warn') return;

@@ -17,8 +17,11 @@ export interface InstanceEvents {
   onFailedStart(): void;
   /** Nobody has asked it to. @param errors the end of what it logged. */
   onEndedByItself(code: number | null, errors: string): void;
-  /** How long it took to end after SIGTERM; Infinity if it was killed in the end. */
-  onTerminated(ms: number): void;
+  /**
+   * @param ms how long it took to end after SIGTERM; Infinity if it was killed in the end.
+   * @param hostMs how long the host's own transactions took.
+   */
+  onTerminated(ms: number, hostMs: number): void;
 }
 
 /** One instance of the CRM, started again whenever it ends, as a supervisor would. */
@@ -93,6 +96,8 @@ export class InstanceProcess {
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
     const since = performance.now();
     const exited = once(child, 'exit');
+    const closed = once(child, 'close');
+    this.log.hostMs = 0;
     child.kill(signal);
     let heeded = true;
     const patience = setTimeout(() => {
@@ -101,7 +106,9 @@ export class InstanceProcess {
     }, TERM_MS);
     await exited;
     clearTimeout(patience);
-    if (signal === 'SIGTERM') this.events.onTerminated(heeded ? performance.now() - since : Infinity);
+    const ms = heeded ? performance.now() - since : Infinity;
+    await closed;
+    if (signal === 'SIGTERM') this.events.onTerminated(ms, this.log.hostMs);
   }
 
   private async tryToStart(): Promise<boolean> {

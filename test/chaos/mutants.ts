@@ -120,7 +120,7 @@ export const MUTANTS: Mutant[] = [
       {
         file: DELIVER,
         find: `DELETE FROM \${s}.outbox o USING mine WHERE o.pos = mine.pos
-      RETURNING o.pos AS ord, o.payload AS p, coalesce((o.payload ->> 'id')::uuid, gen_random_uuid()) AS id)`,
+        RETURNING o.pos AS ord, o.payload AS p, coalesce((o.payload ->> 'id')::uuid, gen_random_uuid()) AS id)`,
         replace: `SELECT o.pos AS ord, o.payload AS p, coalesce((o.payload ->> 'id')::uuid, gen_random_uuid()) AS id
       FROM \${s}.outbox o JOIN mine USING (pos))`,
       },
@@ -309,7 +309,7 @@ export const MUTANTS: Mutant[] = [
     patches: [
       {
         file: 'inbox/relay-delivery.ts',
-        find: 'for (const { pos } of batch) this.setbacks.push({ pos, error, counts: 1 });',
+        find: 'for (const { pos } of batch) this.setbacks.push({ pos, error, ...(batch.length > 1 ? SUSPECTED : { counts: 1 }) });',
         replace: `await this.database.query(\`DELETE FROM \${this.database.schema}.outbox WHERE pos = ANY ($1)\`, [
       batch.map(({ pos }) => pos),
     ]);`,

@@ -4,6 +4,9 @@ import { type Ledger, list, namesOf, type Operation } from './ledger.js';
 import { MASSES } from './masses.js';
 import { isNewcomer } from './writers.js';
 
+/** What the trigger says that refuses rows: see masses.ts. */
+const REFUSED = /^chaos: .* refused/;
+
 /** @returns how what a client shows differs from its inbox, or undefined: then it is right to the last letter. */
 export function differenceOf(client: Client, inbox: StoredInbox | undefined): string | undefined {
   const { model } = client;
@@ -154,16 +157,21 @@ function recipientsOf({ tenant, to }: Operation, state: DatabaseState): string[]
     .map(([name]) => name);
 }
 
-/** What one transaction sent to a recipient arrived in the order of its calls. */
+/**
+ * What one transaction sent to a recipient arrived in the order of its calls. Of a flood of rows that Postgres refuses no good
+ * one is told apart at first: that comes by itself, a moment later.
+ */
 function judgeOrder(state: DatabaseState, ledger: Ledger): void {
+  const wasRefused = (op: number) => state.setbacks.get(op)?.some((error) => REFUSED.test(error)) === true;
   for (const [name, { items }] of state.inboxes) {
     const latest = new Map<number, number>();
     for (const { op } of items) {
       const operation = ledger.operations.get(op);
-      if (operation?.transaction === undefined || operation.to === null) continue;
+      if (operation?.transaction === undefined || operation.to === null || wasRefused(op)) continue;
       const before = latest.get(operation.transaction) ?? 0;
       if (before > op) {
-        ledger.violate('a transaction keeps its order', `${name}: operation ${op} after ${before}`);
+        const why = list(state.setbacks.get(op) ?? ['never']);
+        ledger.violate('a transaction keeps its order', `${name}: operation ${op} after ${before}; set aside: ${why}`);
       }
       latest.set(operation.transaction, op);
     }

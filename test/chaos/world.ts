@@ -7,6 +7,7 @@ import type { ServerProcess } from '../support/services.js';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
 import { startBrokerServer } from './broker-server.js';
 import type { Build } from './build.js';
+import { watchSetbacks } from './database-state.js';
 import { WITHOUT_TIMEOUTS } from './database-timeouts.js';
 import type { InstanceLog } from './instance-log.js';
 import { type InstanceEvents, InstanceProcess } from './instance-process.js';
@@ -70,6 +71,7 @@ export class World {
       // At once, on an empty database: one of them migrates it, the others wait.
       await Promise.all(world.nodes.map((node) => node.instance.start()));
       await installRefusals(world.pool);
+      await watchSetbacks(world.pool);
       return world;
     } catch (error) {
       await world.dispose();

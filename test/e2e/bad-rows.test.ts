@@ -109,6 +109,36 @@ describe('Bad rows', () => {
     SLOW_MS,
   );
 
+  test(
+    'for which there is no room let pass what there is room for',
+    async () => {
+      await onMessage(`IF NEW.title = 'short' THEN RAISE EXCEPTION 'no room' USING ERRCODE = 'disk_full'; END IF;`);
+      await send('short');
+      await send('behind');
+      await arrives('behind');
+      expect(await crm.parked.list()).toEqual([]);
+    },
+    SLOW_MS,
+  );
+
+  test(
+    'keep their order while there is no room for any',
+    async () => {
+      await database.query('CREATE TABLE room AS SELECT false AS is_free');
+      await onMessage(`
+        PERFORM nextval('public.tries');
+        IF NOT (SELECT is_free FROM public.room) THEN RAISE EXCEPTION 'no room' USING ERRCODE = 'disk_full'; END IF;`);
+      for (const title of ['first', 'second', 'third']) await send(title);
+      const tries = async () =>
+        (await database.query<{ tries: number }>('SELECT last_value::int AS tries FROM tries'))[0]?.tries;
+      await eventually(async () => expect(await tries()).toBeGreaterThan(9), PATIENCE);
+      await database.query('UPDATE room SET is_free = true');
+      await arrives('third');
+      expect(await titles('somebody')).toEqual(['first', 'second', 'third']);
+    },
+    SLOW_MS,
+  );
+
   test.each([
     ['breaks the connection', 'pg_terminate_backend'],
     ['is cancelled, as by a time-out', 'pg_cancel_backend'],

@@ -335,7 +335,7 @@ describe('The work of a statement grows with its recipients, not with their squa
       'INSERT INTO notifications.outbox (payload) VALUES ($1) RETURNING pos',
       [payload],
     );
-    expect(await rowsOfPlan(database, sql.relayNotifications.text, [[row?.pos]])).toBeLessThan(50 * COUNT);
+    expect(await rowsOfPlan(database, sql.relay.relayNotifications.text, [[row?.pos]])).toBeLessThan(50 * COUNT);
     expect(await distribution(database)).toEqual([{ inboxes: COUNT, items: 2 }]);
   });
 

@@ -5,11 +5,11 @@ import { HttpAdapterHost } from '@nestjs/core';
 
 const LOOK_MS = 100;
 /** A connection without any request, as browsers open ahead of need, holds the shutdown up until now. */
-const SILENT_MS = 2_000;
+const SILENT_MS = 1_500;
 /** A response that is written, and whose client does not read it. */
-const UNREAD_MS = 3_000;
+const UNREAD_MS = 2_500;
 /** A response of ours that is not written at all: by now every call to Postgres has ended. */
-const UNANSWERED_MS = 4_000;
+const UNANSWERED_MS = 3_500;
 
 /**
  * Lets the HTTP server close in time. Node's `server.close()` waits for every connection with a request in flight, then for

@@ -14,28 +14,6 @@ export function deliverStatements(s: string) {
     src AS MATERIALIZED (
       SELECT ord, p, coalesce((p ->> 'id')::uuid, gen_random_uuid()) AS id
       FROM jsonb_array_elements($1::jsonb) WITH ORDINALITY t(p, ord))`;
-  // One instance at a time, or rows would overtake each other. The lock ends with the statement.
-  const leader = `
-    leader AS MATERIALIZED (SELECT ${tryLead(s)} AS ok)`;
-  // A row that another transaction has locked is left to it: waiting for it would hold up all others.
-  const fromOutbox = `${leader},
-    mine AS MATERIALIZED (
-      SELECT o.pos FROM leader JOIN ${s}.outbox o ON o.pos = ANY ($1::bigint[])
-      WHERE leader.ok AND o.attempts < ${MAX_ATTEMPTS}
-      FOR UPDATE OF o SKIP LOCKED),
-    src AS MATERIALIZED (
-      DELETE FROM ${s}.outbox o USING mine WHERE o.pos = mine.pos
-      RETURNING o.pos AS ord, o.payload AS p, coalesce((o.payload ->> 'id')::uuid, gen_random_uuid()) AS id)`;
-  // A large message keeps its row, and with it its place, until its last recipient has it. $2 is the payload with the
-  // recipients whose turn it is: the row itself may have megabytes, which no statement needs to read.
-  const slice = (condition: string) => `${leader},
-    mine AS MATERIALIZED (
-      SELECT o.pos FROM leader JOIN ${s}.outbox o ON o.pos = $1::bigint
-      WHERE leader.ok AND o.attempts < ${MAX_ATTEMPTS} AND ${condition}
-      FOR UPDATE OF o SKIP LOCKED),
-    src AS MATERIALIZED (SELECT pos AS ord, $2::jsonb AS p, ($2::jsonb ->> 'id')::uuid AS id FROM mine)`;
-  const relayAnswer = 'SELECT (SELECT ok FROM leader) AS leader, (SELECT array_agg(ord) FROM src) AS taken';
-
   const store = (order: string) => `
     stored AS (
       INSERT INTO ${s}.message (id, tenant_id, type, title, body, url, data, idempotency_key, expires_at)
@@ -113,6 +91,82 @@ export function deliverStatements(s: string) {
       FROM stored m JOIN counters c USING (tenant_id) JOIN src ON src.id = m.id
       WINDOW w AS (PARTITION BY tenant_id))`;
 
+  /** @param mayRelay whether this instance may, as an expression. */
+  const relay = (purpose: string, mayRelay: string) => {
+    const leader = `
+      leader AS MATERIALIZED (SELECT ${mayRelay} AS ok)`;
+    // A row that another transaction has locked is left to it: waiting for it would hold up all others.
+    const fromOutbox = `${leader},
+      mine AS MATERIALIZED (
+        SELECT o.pos FROM leader JOIN ${s}.outbox o ON o.pos = ANY ($1::bigint[])
+        WHERE leader.ok AND o.attempts < ${MAX_ATTEMPTS}
+        FOR UPDATE OF o SKIP LOCKED),
+      src AS MATERIALIZED (
+        DELETE FROM ${s}.outbox o USING mine WHERE o.pos = mine.pos
+        RETURNING o.pos AS ord, o.payload AS p, coalesce((o.payload ->> 'id')::uuid, gen_random_uuid()) AS id)`;
+    // A large message keeps its row, and with it its place, until its last recipient has it. $2 is the payload with the
+    // recipients whose turn it is: the row itself may have megabytes, which no statement needs to read.
+    const slice = (condition: string) => `${leader},
+      mine AS MATERIALIZED (
+        SELECT o.pos FROM leader JOIN ${s}.outbox o ON o.pos = $1::bigint
+        WHERE leader.ok AND o.attempts < ${MAX_ATTEMPTS} AND ${condition}
+        FOR UPDATE OF o SKIP LOCKED),
+      src AS MATERIALIZED (SELECT pos AS ord, $2::jsonb AS p, ($2::jsonb ->> 'id')::uuid AS id FROM mine)`;
+    const relayAnswer = 'SELECT (SELECT ok FROM leader) AS leader, (SELECT array_agg(ord) FROM src) AS taken';
+    return {
+      /** $1: positions of notifications in the outbox. */
+      relayNotifications: {
+        name: `${purpose}_notifications`,
+        text: `
+          WITH ${fromOutbox}, ${store(inOrder)}, joined AS (${joined}), ${fill}
+          ${relayAnswer}`,
+      },
+      /** $1: the position of one notification. */
+      relayOne: {
+        name: `${purpose}_one`,
+        text: `WITH ${fromOutbox}, ${store('')}, joined AS (${joined}), ${fillOne} ${relayAnswer}`,
+      },
+      /**
+       * $1: the position of a large notification; $2: its payload, with an id, and the first of its recipients; $3: how many
+       * those are. Stores the message. A duplicate leaves the outbox as a whole.
+       */
+      relayFirst: {
+        name: `${purpose}_first`,
+        text: `
+          WITH ${slice('o.message_id IS NULL')}, ${store('')}, joined AS (${joined}), ${fillOne},
+          begun AS (
+            UPDATE ${s}.outbox o SET message_id = stored.id, progress = $3::int, deliver_at = 'infinity'
+            FROM mine CROSS JOIN stored WHERE o.pos = mine.pos),
+          gone AS (
+            DELETE FROM ${s}.outbox o USING mine WHERE o.pos = mine.pos AND NOT EXISTS (SELECT FROM stored))
+          ${relayAnswer}, NOT EXISTS (SELECT FROM stored) AS is_over`,
+      },
+      /**
+       * $1, $2: as before, with the next of its recipients; $3, $4: how many had it before, and have it now; $5: these are
+       * the last.
+       */
+      relayNext: {
+        name: `${purpose}_next`,
+        text: `
+          WITH ${slice('o.message_id IS NOT NULL AND o.progress = $3::int')}, joined AS (${joinedLater}), ${fillLater},
+          begun AS (
+            UPDATE ${s}.outbox o SET progress = $4::int FROM mine WHERE o.pos = mine.pos AND NOT $5::boolean),
+          gone AS (DELETE FROM ${s}.outbox o USING mine WHERE o.pos = mine.pos AND $5::boolean)
+          ${relayAnswer}, $5::boolean AS is_over`,
+      },
+      /** $1: the position of a later part of a message that the version before wrote as several rows. */
+      relayPart: {
+        name: `${purpose}_part`,
+        text: `WITH ${fromOutbox}, joined AS (${joinedLater}), ${fillLater} ${relayAnswer}`,
+      },
+      /** $1: positions of broadcasts in the outbox. */
+      relayBroadcasts: {
+        name: `${purpose}_broadcasts`,
+        text: `WITH ${fromOutbox}, ${store(inOrder)}, ${announce} ${relayAnswer}`,
+      },
+    } satisfies Record<string, Statement>;
+  };
+
   return {
     /** $1: a JSON array of notifications. */
     deliver: {
@@ -135,56 +189,10 @@ export function deliverStatements(s: string) {
     },
     /** $1: a JSON array of broadcasts. */
     broadcast: { name: 'broadcast', text: `WITH ${direct}, ${store(inOrder)}, ${announce} SELECT id FROM stored` },
-    /** $1: positions of notifications in the outbox. */
-    relayNotifications: {
-      name: 'relay_notifications',
-      text: `
-        WITH ${fromOutbox}, ${store(inOrder)}, joined AS (${joined}), ${fill}
-        ${relayAnswer}`,
-    },
-    /** $1: the position of one notification. */
-    relayOne: {
-      name: 'relay_one',
-      text: `WITH ${fromOutbox}, ${store('')}, joined AS (${joined}), ${fillOne} ${relayAnswer}`,
-    },
-    /**
-     * $1: the position of a large notification; $2: its payload, with an id, and the first of its recipients; $3: how many
-     * those are. Stores the message. A duplicate leaves the outbox as a whole.
-     */
-    relayFirst: {
-      name: 'relay_first',
-      text: `
-        WITH ${slice('o.message_id IS NULL')}, ${store('')}, joined AS (${joined}), ${fillOne},
-        begun AS (
-          UPDATE ${s}.outbox o SET message_id = stored.id, progress = $3::int, deliver_at = 'infinity'
-          FROM mine CROSS JOIN stored WHERE o.pos = mine.pos),
-        gone AS (
-          DELETE FROM ${s}.outbox o USING mine WHERE o.pos = mine.pos AND NOT EXISTS (SELECT FROM stored))
-        ${relayAnswer}, NOT EXISTS (SELECT FROM stored) AS is_over`,
-    },
-    /**
-     * $1, $2: as before, with the next of its recipients; $3, $4: how many had it before, and have it now; $5: these are
-     * the last.
-     */
-    relayNext: {
-      name: 'relay_next',
-      text: `
-        WITH ${slice('o.message_id IS NOT NULL AND o.progress = $3::int')}, joined AS (${joinedLater}), ${fillLater},
-        begun AS (
-          UPDATE ${s}.outbox o SET progress = $4::int FROM mine WHERE o.pos = mine.pos AND NOT $5::boolean),
-        gone AS (DELETE FROM ${s}.outbox o USING mine WHERE o.pos = mine.pos AND $5::boolean)
-        ${relayAnswer}, $5::boolean AS is_over`,
-    },
-    /** $1: the position of a later part of a message that the version before wrote as several rows. */
-    relayPart: {
-      name: 'relay_part',
-      text: `WITH ${fromOutbox}, joined AS (${joinedLater}), ${fillLater} ${relayAnswer}`,
-    },
-    /** $1: positions of broadcasts in the outbox. */
-    relayBroadcasts: {
-      name: 'relay_broadcasts',
-      text: `WITH ${fromOutbox}, ${store(inOrder)}, ${announce} ${relayAnswer}`,
-    },
+    /** Those of the line: one instance at a time, or rows would overtake each other. The lock ends with the statement. */
+    relay: relay('relay', tryLead(s)),
+    /** Those that were set aside have no order, and each is claimed by one instance. */
+    relayDue: relay('due', 'true'),
     /** $1: ids, $2: tenants, $3: idempotency keys. Which message stands in the way of each? */
     existing: {
       name: 'existing',
@@ -193,5 +201,5 @@ export function deliverStatements(s: string) {
         FROM unnest($1::uuid[], $2::text[], $3::text[]) w(id, tenant_id, idempotency_key)
         JOIN ${s}.message m ON m.id = w.id OR (m.tenant_id = w.tenant_id AND m.idempotency_key = w.idempotency_key)`,
     },
-  } satisfies Record<string, Statement>;
+  } satisfies Record<string, Statement | ReturnType<typeof relay>>;
 }

@@ -22,7 +22,7 @@ export function addOutboxLine(s: string): MigrationClass {
         CREATE INDEX outbox_ready ON ${s}.outbox (pos)
           WHERE attempts < 5 AND retry_at IS NULL AND (deliver_at IS NULL OR message_id IS NOT NULL)`);
       await runner.query(`
-        CREATE INDEX outbox_retry_at ON ${s}.outbox (retry_at, pos) WHERE attempts < 5 AND retry_at IS NOT NULL`);
+        CREATE INDEX outbox_retry_at ON ${s}.outbox (attempts, retry_at, pos) WHERE attempts < 5 AND retry_at IS NOT NULL`);
       await runner.query(`
         CREATE INDEX outbox_message_id ON ${s}.outbox (message_id) WHERE message_id IS NOT NULL`);
     }

@@ -40,6 +40,9 @@ export function outboxLineStatements(s: string) {
   // As text: a host may have a parser of its own for JSON, and pg's parsers are the process's.
   const COLUMNS = `pos, payload::text AS payload, message_id, progress,
     ${ageMs('coalesce(ready_at, created_at)')} AS age_ms`;
+  const due = (order: 'ASC' | 'DESC', limit: string, attempts = '0') => `
+    SELECT pos FROM ${s}.outbox WHERE attempts = ${attempts} AND retry_at <= now()
+    ORDER BY retry_at ${order}, pos ${order} LIMIT ${limit}::int FOR UPDATE SKIP LOCKED`;
   return {
     /** Rows that have become due. Until then no poll looks at them: half a million may wait. */
     promote: {
@@ -76,21 +79,19 @@ export function outboxLineStatements(s: string) {
         ORDER BY pos`,
     },
     /**
-     * Rows that were set aside and whose time has come, from both ends: what was set aside in a flood of bad rows, and is
-     * good, must not wait for all of them. They are out of the line for another half a minute: if this instance is killed,
-     * they come back then. $1: rows of each end at most.
+     * Rows that were set aside and whose time has come. First those that were never refused by themselves, and may be good,
+     * from both ends: they must not wait for a flood of others. They are out of the line for another half a minute: if this
+     * instance is killed, they come back then. $1: of these, rows of each end at most; $2: of those that were refused, rows
+     * of each number of attempts at most.
      */
     claimDue: {
       name: 'relay_claim_due',
       text: `
-        WITH oldest AS MATERIALIZED (
-          SELECT pos FROM ${s}.outbox WHERE attempts < ${MAX_ATTEMPTS} AND retry_at <= now()
-          ORDER BY retry_at, pos LIMIT $1::int FOR UPDATE SKIP LOCKED),
-        newest AS MATERIALIZED (
-          SELECT pos FROM ${s}.outbox WHERE attempts < ${MAX_ATTEMPTS} AND retry_at <= now()
-          ORDER BY retry_at DESC, pos DESC LIMIT $1::int FOR UPDATE SKIP LOCKED)
+        WITH oldest AS MATERIALIZED (${due('ASC', '$1')}), newest AS MATERIALIZED (${due('DESC', '$1')}),
+        refused AS MATERIALIZED (
+          SELECT pos FROM generate_series(1, ${MAX_ATTEMPTS - 1}) tries CROSS JOIN LATERAL (${due('ASC', '$2', 'tries')}) r)
         UPDATE ${s}.outbox SET retry_at = clock_timestamp() + interval '30 seconds'
-        WHERE pos IN (SELECT pos FROM oldest UNION SELECT pos FROM newest)
+        WHERE pos IN (SELECT pos FROM oldest UNION SELECT pos FROM newest UNION SELECT pos FROM refused)
         RETURNING ${COLUMNS}`,
     },
     /**

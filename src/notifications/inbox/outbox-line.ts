@@ -5,8 +5,12 @@ const ROWS_PER_READ = 500;
 /** While all that is read is bad, more of it is read at once: what is good may stand behind a hundred thousand rows. */
 const ROWS_PER_LONG_READ = 5_000;
 const BYTES_PER_READ = 1024 * 1024;
-/** From the oldest on, and as many from the newest on. */
-const ROWS_PER_CLAIM = 25;
+/** Before the first position. */
+export const START = '-1';
+/** Those that were never refused by themselves, from the oldest on, and as many from the newest on. */
+const SUSPECTS_PER_CLAIM = 20;
+/** Those that were refused once; as many that were refused twice, and so on. */
+const REFUSED_PER_CLAIM = 3;
 
 /** A row of the outbox whose turn it is. */
 export interface LineRow {
@@ -56,7 +60,7 @@ export class OutboxLine {
    *
    * @param except positions to pass over. @param long reads ten times as many. @param after starts behind this position.
    */
-  async read(except: readonly string[], { long = false, after = '-1' } = {}): Promise<LineRow[]> {
+  async read(except: readonly string[], { long = false, after = START } = {}): Promise<LineRow[]> {
     const limit = long ? ROWS_PER_LONG_READ : ROWS_PER_READ;
     return await this.database.run<LineRow>(this.sql.read, [limit, BYTES_PER_READ, after, except]);
   }
@@ -67,10 +71,9 @@ export class OutboxLine {
   }
 
   /** Rows that were set aside and whose time has come. */
-  async claimDue(): Promise<{ rows: LineRow[]; more: boolean }> {
-    const rows = await this.database.run<LineRow>(this.sql.claimDue, [ROWS_PER_CLAIM]);
-    rows.sort((a, b) => Number(a.pos) - Number(b.pos));
-    return { rows, more: rows.length > ROWS_PER_CLAIM };
+  async claimDue(): Promise<LineRow[]> {
+    const rows = await this.database.run<LineRow>(this.sql.claimDue, [SUSPECTS_PER_CLAIM, REFUSED_PER_CLAIM]);
+    return rows.sort((a, b) => Number(a.pos) - Number(b.pos));
   }
 
   /**

@@ -35,6 +35,11 @@ export function isUnanswered(error: unknown): boolean {
   return state === undefined || /^(08|25P0[34]|53|57|58|XX)/.test(state);
 }
 
+/** A time-out of Postgres has ended the statement or its transaction. */
+export function isTimeout(error: unknown): boolean {
+  return /^(57014|25P0[34])$/.test(sqlState(error) ?? '');
+}
+
 /** Postgres has no room: on the disk, in memory, or for a connection. No message is to blame for that. */
 export function isShortage(error: unknown): boolean {
   return sqlState(error)?.startsWith('53') === true;

@@ -8,7 +8,7 @@ import { RECIPIENTS_PER_STATEMENT } from './limits.js';
 import { findLockedInboxes } from './locked-inboxes.js';
 import type { OutboxLine, Setback } from './outbox-line.js';
 import { hintsOf, inboxesOf } from './payload-inboxes.js';
-import { isConflict, isLockTimeout, isRefusal, isShortage, isUnanswered } from './postgres-error.js';
+import { isConflict, isLockTimeout, isRefusal, isShortage, isTimeout, isUnanswered } from './postgres-error.js';
 import { isLarge, isLaterPart, nextBatch } from './row-batch.js';
 
 const MAX_REPEATS = 10;
@@ -18,12 +18,15 @@ const REFUSALS_PER_PAGE = 20;
 const REFUSALS_IN_A_FLOOD = 3;
 /** So often the first row of the line may end without an answer, in ever smaller portions, before it is set aside. */
 const MAX_CAUTION = 4;
-/** A statement that ends without an answer after so long holds up all others: its row is looked for at once. */
+/** A statement that a time-out ends after so long holds up all others: its row is looked for at once. */
 const LONG_MS = 5_000;
 /** How long a row waits that Postgres has no room for, or no answer at all. */
 const OUTAGE_RETRY_MS = 5_000;
 /** How long a row that was set aside waits for an inbox that is locked, and a later part for its first one. */
 const LOCKED_RETRY_MS = 1_000;
+
+/** It was in one statement with a refused row, and may be good: it is tried by itself, soon, and this doesn't count. */
+const SUSPECTED = { counts: 0, waitMs: 100 };
 
 interface Answer {
   leader: boolean;
@@ -50,7 +53,7 @@ export interface Page {
  * for its locked inboxes alone, and is set aside alone if Postgres never answers.
  */
 export class RelayDelivery {
-  private readonly sql: ReturnType<typeof deliverStatements>;
+  private readonly statements: ReturnType<typeof deliverStatements>;
   private refusalsLeft = REFUSALS_PER_PAGE;
   private readonly setbacks: Setback[] = [];
   /** How often in a row a statement has ended without an answer: the next one takes less. */
@@ -59,6 +62,8 @@ export class RelayDelivery {
   private hasLed = false;
   /** Rows that were set aside go alone: which one is bad is known at once. */
   private areAlone = false;
+  /** Postgres had no room for it. Whether it has room for anything else is seen with the next row. */
+  private suspect: Setback | null = null;
 
   constructor(
     private readonly database: NotificationsDataSource,
@@ -66,7 +71,7 @@ export class RelayDelivery {
     private readonly onDelivered: (hints: Hint[]) => void,
     private readonly isClosed: () => boolean,
   ) {
-    this.sql = deliverStatements(database.schema);
+    this.statements = deliverStatements(database.schema);
   }
 
   /** How soon to try again after a statement that ended without an answer, in milliseconds. */
@@ -83,26 +88,27 @@ export class RelayDelivery {
   async deliverPage(rows: readonly CheckedRow[], held: HeldRows, isFlood: boolean): Promise<Page> {
     this.refusalsLeft = isFlood ? REFUSALS_IN_A_FLOOD : REFUSALS_PER_PAGE;
     this.areAlone = false;
+    this.suspect = null;
     return await this.deliverAll(rows, held);
   }
 
   /** Delivers rows that were set aside before, each by itself. None of them waits in the line. */
-  async deliverDue(rows: readonly CheckedRow[], held: HeldRows): Promise<Page> {
+  async deliverDue(rows: readonly CheckedRow[], held: HeldRows): Promise<void> {
     this.areAlone = true;
+    this.suspect = null;
     const before = new Set(held.positions);
-    const page = await this.deliverAll(rows, held);
+    await this.deliverAll(rows, held);
     const known = new Set(this.setbacks.map(({ pos }) => pos));
     for (const { pos } of rows) {
       const isLocked = held.has(pos) && !before.has(pos);
       if (isLocked) held.release(pos);
       if (isLocked && !known.has(pos)) this.setbacks.push({ pos, error: LOCKED, waitMs: LOCKED_RETRY_MS });
-      else if (this.isLeft(page) && !known.has(pos)) this.setbacks.push({ pos, error: NOT_LEADING, waitMs: 0 });
+      else if (this.isClosed() && !known.has(pos)) this.setbacks.push({ pos, error: CLOSED, waitMs: 0 });
     }
-    return page;
   }
 
-  private isLeft({ leads }: Page): boolean {
-    return !leads || this.isClosed();
+  private get sql() {
+    return this.areAlone ? this.statements.relayDue : this.statements.relay;
   }
 
   /** The rows that are to be set aside since the last call, also of a page that has failed. */
@@ -119,6 +125,7 @@ export class RelayDelivery {
       at = batch.next;
       if (batch.rows.length > 0) leads = await this.deliver(batch.rows, held);
     }
+    if (this.suspect) throw this.suspect.error;
     return { leads, hasLed: this.hasLed, delivered: this.delivered };
   }
 
@@ -131,6 +138,7 @@ export class RelayDelivery {
       const inSlices = isLarge(batch) && (row.messageId !== null || !(await this.line.hasOlderInstances()));
       const relayed = inSlices ? await this.deliverSlices(row, held) : await this.deliverRows(batch, held);
       this.caution = 0;
+      if (relayed) this.settleSuspect(held);
       return relayed;
     } catch (error) {
       if (isConflict(error) && repeats < MAX_REPEATS) return await this.deliver(batch, held, repeats + 1);
@@ -138,15 +146,31 @@ export class RelayDelivery {
       if (isRefusal(error)) return await this.separateRefused(batch, held, error);
       if (!isUnanswered(error)) throw error;
       if (!this.areAlone) {
-        this.caution = performance.now() - began > LONG_MS ? MAX_CAUTION + 1 : this.caution + 1;
+        const isTooLong = isTimeout(error) && performance.now() - began > LONG_MS;
+        this.caution = isTooLong ? MAX_CAUTION + 1 : this.caution + 1;
         if (this.caution <= MAX_CAUTION || batch.length > 1) throw error;
-        // Nobody knows why. But Postgres answers everything else, and what is behind it has waited long enough.
-        this.caution = 0;
+        this.caution = MAX_CAUTION;
       }
-      const isItsFault = !isShortage(error) && (await this.isUp());
-      this.setbacks.push({ pos: row.pos, error, ...(isItsFault ? { counts: 1 } : { waitMs: OUTAGE_RETRY_MS }) });
+      const isShort = isShortage(error);
+      if (!isShort && (await this.isUp())) {
+        // Nobody knows why. But Postgres answers everything else, and what is behind it has waited long enough.
+        if (!this.areAlone) this.caution = 0;
+        this.setbacks.push({ pos: row.pos, error, counts: 1 });
+      } else if (this.areAlone) this.setbacks.push({ pos: row.pos, error, waitMs: OUTAGE_RETRY_MS });
+      else if (isShort && !this.suspect) {
+        this.suspect = { pos: row.pos, error, waitMs: OUTAGE_RETRY_MS };
+        held.holdPosition(row.pos);
+      } else throw error;
       return true;
     }
+  }
+
+  /** Something was delivered: then there is room, and the row for which there was none has to wait by itself. */
+  private settleSuspect(held: HeldRows): void {
+    if (!this.suspect) return;
+    held.release(this.suspect.pos);
+    this.setbacks.push(this.suspect);
+    this.suspect = null;
   }
 
   /** Does Postgres answer? The first connection of the pool may be the one that has just broken. */
@@ -272,7 +296,7 @@ export class RelayDelivery {
     this.hasLed = true;
     this.refusalsLeft -= 1;
     if (batch.length > 1 && this.refusalsLeft > 0) return await this.deliverHalves(batch, held);
-    for (const { pos } of batch) this.setbacks.push({ pos, error, counts: 1 });
+    for (const { pos } of batch) this.setbacks.push({ pos, error, ...(batch.length > 1 ? SUSPECTED : { counts: 1 }) });
     return true;
   }
 
@@ -304,4 +328,4 @@ export class RelayDelivery {
 }
 
 const LOCKED = 'an inbox of it is locked by another transaction';
-const NOT_LEADING = 'another instance was relaying';
+const CLOSED = 'the instance that had claimed it has shut down';

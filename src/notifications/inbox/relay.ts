@@ -6,10 +6,11 @@ import type { NotificationsDataSource } from './database.js';
 import { type CheckedRow, HeldRows } from './held-rows.js';
 import { LeaderWatch } from './leader-watch.js';
 import { findLockedInboxes } from './locked-inboxes.js';
-import { type LineRow, OutboxLine, type Parked, type Setback } from './outbox-line.js';
+import { type LineRow, OutboxLine, type Parked, type Setback, START } from './outbox-line.js';
 import { MAX_ATTEMPTS } from './outbox-line.statement.js';
 import { isUnanswered } from './postgres-error.js';
-import { RelayDelivery } from './relay-delivery.js';
+import { type Page, RelayDelivery } from './relay-delivery.js';
+import { Setbacks } from './setbacks.js';
 
 /** Finds what no commit of ours announced: rows of a crashed instance, of other programs, and those that have become due. */
 const POLL_MS = 1_000;
@@ -42,6 +43,7 @@ export interface RelayEvents {
 export class Relay {
   private readonly line: OutboxLine;
   private readonly delivery: RelayDelivery;
+  private readonly setbacks: Setbacks;
   private readonly held = new HeldRows();
   private readonly watch: LeaderWatch;
   private readonly loop: Periodic;
@@ -49,9 +51,6 @@ export class Relay {
   /** When rows that were set aside are due, by `performance.now()`. */
   private readonly dueAt = new Set<number>();
   private looksAt = 0;
-  private unwritten: Setback[] = [];
-  /** Nothing of the last page could be delivered. */
-  private wasRefused = false;
   private closed = false;
 
   constructor(
@@ -59,6 +58,12 @@ export class Relay {
     private readonly events: RelayEvents,
   ) {
     this.line = new OutboxLine(database);
+    this.setbacks = new Setbacks(this.line, {
+      onParked: (rows) => events.onParked(rows),
+      onDue: (inMs) => this.awaitDue(inMs),
+      // Read again at once, they would be refused again at once.
+      onLeft: (positions) => positions.forEach((pos) => void this.held.holdPosition(pos)),
+    });
     const onDelivered = (hints: Hint[]) => events.onDelivered(hints);
     this.delivery = new RelayDelivery(database, this.line, onDelivered, () => this.closed);
     this.watch = new LeaderWatch(this.line, (ms, leader) => events.onBlocked(ms, leader));
@@ -92,31 +97,54 @@ export class Relay {
     try {
       return await this.deliverLine();
     } catch (error) {
-      this.unwritten.push(...this.delivery.takeSetbacks());
+      this.setbacks.add(this.delivery.takeSetbacks());
       this.events.onError(error);
       return isUnanswered(error) ? this.delivery.cautionMs : POLL_MS;
     }
   }
 
   private async deliverLine(): Promise<number> {
-    await this.setAside([]);
+    await this.setbacks.writeAll();
     if (!this.held.isEmpty) this.held.update(await findLockedInboxes(this.database, this.held.lockedInboxes));
-    let isFlood = false;
     // Nothing is read for nothing while another instance relays.
     if (this.watch.isBlocked && !(await this.line.mayLead())) return await this.watch.blocked();
+    // Up to here nothing of the line can be delivered: it is held, or in `setbacks`. So what is read on overtakes nothing.
+    let after = START;
+    let wasRefused = false;
+    let ahead: Promise<LineRow[]> | undefined;
     while (!this.closed && !this.held.isFull) {
-      const rows = await this.line.read(this.held.positions, { long: isFlood || this.wasRefused });
-      if (rows.length === 0) this.watch.leads();
-      const { good, setbacks } = this.check(rows);
-      isFlood = rows.length > 0 && good.length === 0;
-      if (isFlood) await this.passOver(rows, setbacks);
-      else if (!(await this.deliver(good, setbacks))) return await this.watch.blocked();
+      const rows = await (ahead ?? this.line.read(this.held.positions, { long: wasRefused, after }));
+      ahead = wasRefused && rows.length > 0 ? this.readAhead(rows) : undefined;
+      const page = await this.deliver(rows, wasRefused);
+      if (!page.leads) {
+        await this.setbacks.writeNow(page.setbacks);
+        return await this.watch.blocked();
+      }
+      wasRefused = page.delivered === 0 && page.setbacks.length > 0;
+      if (wasRefused) {
+        this.setbacks.add(page.setbacks);
+        after = rows.at(-1)?.pos ?? after;
+      } else {
+        ahead = undefined;
+        await this.setbacks.writeNow(page.setbacks);
+      }
+      if (rows.length === 0 || this.setbacks.isFull) await this.setbacks.writeSome();
       const wasDue = await this.deliverDue();
       const promoted = await this.line.promote();
-      if (rows.length === 0 && !wasDue && !promoted) break;
+      if (rows.length > 0 || wasDue || promoted || !this.setbacks.isEmpty) continue;
+      if (after === START) break;
+      after = START;
     }
     if (!this.held.isEmpty) return HELD_RETRY_MS;
     return Math.max(0, Math.min(POLL_MS, this.nextLookAt - performance.now()));
+  }
+
+  /** While one page of a flood is checked the next one is read: a hundred thousand bad rows take one second instead of two. */
+  private readAhead(rows: readonly LineRow[]): Promise<LineRow[]> {
+    const ahead = this.line.read(this.held.positions, { long: true, after: rows.at(-1)?.pos });
+    // What is good ends the flood, and the page is read once more: nobody may await this.
+    ahead.catch(() => undefined);
+    return ahead;
   }
 
   /** When to look for rows that were set aside and are due. */
@@ -124,61 +152,37 @@ export class Relay {
     return Math.min(this.looksAt, ...this.dueAt);
   }
 
-  /** @returns false if another instance is relaying. */
-  private async deliver(good: CheckedRow[], setbacks: Setback[]): Promise<boolean> {
-    const page = await this.delivery.deliverPage(good, this.held, this.wasRefused);
-    const refused = this.delivery.takeSetbacks();
-    this.wasRefused = good.length > 0 && page.delivered === 0 && refused.length > 0;
-    await this.setAside([...setbacks, ...refused]);
+  /** @param isFlood nothing of the page before could be delivered. */
+  private async deliver(rows: readonly LineRow[], isFlood: boolean): Promise<Page & { setbacks: Setback[] }> {
+    if (rows.length === 0) this.watch.leads();
+    const { good, setbacks } = this.check(rows);
+    if (good.length === 0) return { leads: true, hasLed: false, delivered: 0, setbacks };
+    const page = await this.delivery.deliverPage(good, this.held, isFlood);
     if (page.hasLed) this.watch.leads();
-    return page.leads;
+    for (const setback of this.delivery.takeSetbacks()) setbacks.push(setback);
+    return { ...page, setbacks };
   }
 
-  /**
-   * Sets bad rows aside while it looks for a good one: a hundred thousand of them take a second and not four. Only bad rows
-   * are passed over, so nothing overtakes.
-   */
-  private async passOver(first: LineRow[], setbacks: Setback[]): Promise<void> {
-    let bad = setbacks;
-    let after = first.at(-1)?.pos;
-    while (!this.closed && after !== undefined) {
-      const read = this.line.read(this.held.positions, { long: true, after });
-      const [rows] = await Promise.all([read, this.setAside(bad)]);
-      const checked = this.check(rows);
-      // What is good is delivered in its turn, from the start of the line.
-      if (rows.length === 0 || checked.good.length > 0) return;
-      bad = checked.setbacks;
-      after = rows.at(-1)?.pos;
-    }
-  }
-
-  /** Tries what was set aside and is due, a little at a time. @returns whether there is more. */
+  /** Tries what was set aside and is due, a little at a time. @returns whether there was any. */
   private async deliverDue(): Promise<boolean> {
     const now = performance.now();
     if (now < this.nextLookAt) return false;
     for (const at of this.dueAt) if (at <= now) this.dueAt.delete(at);
-    const { rows, more } = await this.line.claimDue();
-    this.looksAt = more ? now : now + POLL_MS;
+    const rows = await this.line.claimDue();
+    this.looksAt = rows.length > 0 ? now : now + POLL_MS;
     if (rows.length === 0) return false;
     const { good, setbacks } = this.check(rows);
-    const due = await this.delivery.deliverDue(good, this.held);
-    await this.setAside([...setbacks, ...this.delivery.takeSetbacks()]);
-    return more && due.leads;
+    await this.delivery.deliverDue(good, this.held);
+    await this.setbacks.writeNow([...setbacks, ...this.delivery.takeSetbacks()]);
+    return true;
   }
 
-  /** Kept until it is written: what broke a connection may have left the next statement a broken one. */
-  private async setAside(setbacks: Setback[]): Promise<void> {
-    this.unwritten.push(...setbacks);
-    if (this.unwritten.length === 0) return;
-    const { parked, left, dueInMs } = await this.line.setAside(this.unwritten);
-    this.unwritten = [];
+  /** Remembers when rows are due. */
+  private awaitDue(inMs: readonly number[]): void {
     const now = performance.now();
-    for (const ms of dueInMs) {
+    for (const ms of inMs) {
       if (ms <= MAX_DUE_MS) this.dueAt.add(Math.ceil((now + ms) / DUE_STEP_MS) * DUE_STEP_MS);
     }
-    // Read again at once, they would be refused again at once.
-    for (const pos of left) this.held.holdPosition(pos);
-    if (parked.length > 0) this.events.onParked(parked);
   }
 
   /** Rows that keep the limits, and what becomes of the others. */

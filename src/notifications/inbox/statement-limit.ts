@@ -5,7 +5,7 @@ import { type CancellableClient, cancelStatement } from './cancel-statement.js';
 import { sqlState } from './postgres-error.js';
 
 /** From this long after the limit was set, a call that takes longer than {@link MAX_CALL_MS} ends all calls. */
-const BEGINS_AFTER_MS = 2_500;
+const BEGINS_AFTER_MS = 2_000;
 const MAX_CALL_MS = 1_000;
 const LOOK_MS = 100;
 /** How long Postgres may take to cancel. */
@@ -68,7 +68,7 @@ export class StatementLimit {
     }
   }
 
-  /** From 2.5 s on no call may take longer than a second. The first one that does is the end of all. */
+  /** From 2 s on no call may take longer than a second. The first one that does is the end of all. */
   set(): void {
     if (this.isSet) return;
     this.isSet = true;

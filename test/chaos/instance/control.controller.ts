@@ -11,10 +11,24 @@ import {
 } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { NotificationService } from '../../../src/notifications/index.js';
-import { type HintFaults, massesOf, type Wanted, type WriteRequest } from './protocol.js';
+import { type HintFaults, type LogEntry, massesOf, type Wanted, type WriteRequest } from './protocol.js';
 import { UnreliableHints } from './unreliable-broker.js';
 
 class RolledBack extends ConflictException {}
+
+let terminatedAt = Number.POSITIVE_INFINITY;
+process.prependOnceListener('SIGTERM', () => {
+  terminatedAt = performance.now();
+});
+
+/** A transaction of the host itself, in its own pool, may hold up its shutdown: nobody but the host can end it. */
+async function hostWork<T>(work: Promise<T>): Promise<T> {
+  return await work.finally(() => {
+    const ms = performance.now() - terminatedAt;
+    if (ms > 0)
+      process.stderr.write(`${JSON.stringify({ level: 'host', text: String(Math.ceil(ms)) } satisfies LogEntry)}\n`);
+  });
+}
 
 /** Where the writers reach the CRM's own code: a business row and its notifications. */
 @Controller('chaos')
@@ -49,7 +63,7 @@ export class ControlController {
       await Promise.all(request.wanted.map((wanted) => this.send(wanted)));
       return {};
     }
-    await this.dataSource.transaction(async (manager) => {
+    const transaction = this.dataSource.transaction(async (manager) => {
       for (const wanted of request.wanted) {
         await manager.query('INSERT INTO chaos_deal (op) VALUES ($1) ON CONFLICT DO NOTHING', [wanted.op]);
         await this.send(wanted, manager);
@@ -57,6 +71,7 @@ export class ControlController {
       await new Promise((resolve) => setTimeout(resolve, request.holdMs));
       if (request.rollback) throw new RolledBack();
     });
+    await hostWork(transaction);
     return {};
   }
 

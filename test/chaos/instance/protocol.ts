@@ -20,7 +20,8 @@ export interface InstanceOptions {
 
 /** What an instance logs. */
 export interface LogEntry {
-  level: 'warn' | 'error' | 'fatal';
+  /** `host`: the text is how many ms after SIGTERM a transaction of the host itself has ended. */
+  level: 'warn' | 'error' | 'fatal' | 'host';
   text: string;
 }
 
