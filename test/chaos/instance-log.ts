@@ -14,6 +14,8 @@ export class InstanceLog {
   private rest = '';
   /** How long after its last SIGTERM the instance was still busy with transactions of the host itself. */
   hostMs = 0;
+  /** What the last shutdown waited for that took too long. */
+  late = '';
 
   constructor(
     private readonly name: string,
@@ -37,6 +39,10 @@ export class InstanceLog {
     const { level, text } = parse(line);
     if (level === 'host') {
       this.hostMs = Number(text);
+      return;
+    }
+    if (level === 'late') {
+      this.late = text;
       return;
     }
     this.tally.add(`log line ${level}`);

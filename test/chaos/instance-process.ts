@@ -19,9 +19,9 @@ export interface InstanceEvents {
   onEndedByItself(code: number | null, errors: string): void;
   /**
    * @param ms how long it took to end after SIGTERM; Infinity if it was killed in the end.
-   * @param hostMs how long the host's own transactions took.
+   * @param hostMs how long the host's own transactions took. @param late what it waited for in the end.
    */
-  onTerminated(ms: number, hostMs: number): void;
+  onTerminated(ms: number, hostMs: number, late: string): void;
 }
 
 /** One instance of the CRM, started again whenever it ends, as a supervisor would. */
@@ -98,6 +98,7 @@ export class InstanceProcess {
     const exited = once(child, 'exit');
     const closed = once(child, 'close');
     this.log.hostMs = 0;
+    this.log.late = '';
     child.kill(signal);
     let heeded = true;
     const patience = setTimeout(() => {
@@ -108,7 +109,7 @@ export class InstanceProcess {
     clearTimeout(patience);
     const ms = heeded ? performance.now() - since : Infinity;
     await closed;
-    if (signal === 'SIGTERM') this.events.onTerminated(ms, this.log.hostMs);
+    if (signal === 'SIGTERM') this.events.onTerminated(ms, this.log.hostMs, this.log.late);
   }
 
   private async tryToStart(): Promise<boolean> {

@@ -23,11 +23,11 @@ export function observersOf(context: Omit<RunContext, 'world'>): Observers {
         if (isBefore) tally.add('the version before ended by itself');
         else ledger.violate('no instance ends by itself', `${name} with ${code}: ${errors.slice(-300)}`);
       },
-      onTerminated: (ms, hostMs) => {
+      onTerminated: (ms, hostMs, late) => {
         tally.max(`slowest SIGTERM${isBefore ? ' of the version before' : ''}, ms`, ms);
         tally.max('longest transaction of a host after SIGTERM, ms', hostMs);
         if (isBefore || ms <= Math.max(settings.termMs, hostMs + AFTER_HOST_MS)) return;
-        const what = `${ms === Infinity ? 'had to be killed' : `took ${Math.round(ms)} ms`}, the host itself ${hostMs} ms`;
+        const what = `${ms === Infinity ? 'had to be killed' : `took ${Math.round(ms)} ms`}, the host itself ${hostMs} ms, at last ${late}`;
         ledger.violate('SIGTERM ends an instance in time', `${name} ${what}`);
       },
     }),

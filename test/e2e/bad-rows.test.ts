@@ -1,7 +1,8 @@
-import { beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import pg from 'pg';
 import { lockName } from '../../src/notifications/inbox/database.js';
+import { OutboxLine, START } from '../../src/notifications/inbox/outbox-line.js';
 import { OutboxMonitor } from '../../src/notifications/index.js';
 import { useCleanup } from '../support/cleanup.js';
 import { type CrmApp, createMigratedDatabase, startCrmApp } from '../support/crm-app.js';
@@ -105,6 +106,40 @@ describe('Bad rows', () => {
       await send('later');
       await arrives('later');
       expect(await crm.parked.list()).toEqual([]);
+    },
+    SLOW_MS,
+  );
+
+  test(
+    'that are passed over do not part the rows of a transaction that commits meanwhile',
+    async () => {
+      const { read } = OutboxLine.prototype;
+      const client = new pg.Client({ connectionString: database.url });
+      await client.connect();
+      cleanup(() => client.end());
+      const sendInTransaction = (title: string) =>
+        client.query('INSERT INTO notifications.outbox (payload) VALUES ($1)', [
+          JSON.stringify({ recipients: ['somebody'], type: 't', title }),
+        ]);
+      await client.query('BEGIN');
+      await sendInTransaction('first');
+      const spy = jest.spyOn(OutboxLine.prototype, 'read').mockImplementation(async function (
+        this: OutboxLine,
+        ...args
+      ) {
+        // It goes on behind bad rows, and so behind the first row of the transaction.
+        if (args[1]?.after !== START) {
+          spy.mockRestore();
+          await sendInTransaction('second');
+          await client.query('COMMIT');
+        }
+        return await read.apply(this, args);
+      });
+      cleanup(() => spy.mockRestore());
+      await flood('', 3);
+
+      await arrives('second');
+      expect(await titles('somebody')).toEqual(['first', 'second']);
     },
     SLOW_MS,
   );

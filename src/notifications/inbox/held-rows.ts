@@ -2,7 +2,9 @@ import type { InboxKey } from '../notification.js';
 import type { Payload } from '../payload.js';
 import { namesOf } from './delivery-call.js';
 
-/** Rows and inboxes of which the relay remembers that they wait; beyond, what is behind them waits too. */
+const UNSEEN_RETRY_MS = 2_000;
+const FORGET_MS = 60_000;
+/** Upper bound of rows that wait. When it is reached, the relay stops reading. */
 const MAX_HELD = 20_000;
 
 /** A row of the outbox that keeps the limits. */
@@ -25,6 +27,8 @@ export class HeldRows {
   private locked = new Map<InboxName, InboxKey>();
   /** Something is locked that can't be looked up: it is tried again each time. */
   private isUnclear = false;
+  /** Rows that wait for a lock that can't be looked up, and when each is tried again: by itself, as it costs a time-out. */
+  private readonly unseen = new Map<string, { row: CheckedRow; until: number }>();
 
   get positions(): string[] {
     return [...this.held];
@@ -70,6 +74,17 @@ export class HeldRows {
     this.isUnclear ||= isUnclear;
   }
 
+  /** It waits for a lock that can't be looked up. */
+  holdUnseen(row: CheckedRow): void {
+    this.hold(row, true);
+    this.unseen.set(row.pos, { row, until: performance.now() + UNSEEN_RETRY_MS });
+  }
+
+  /** Has it waited for a lock that couldn't be looked up? */
+  wasUnseen({ pos }: CheckedRow): boolean {
+    return this.unseen.has(pos);
+  }
+
   lock(inboxes: readonly InboxKey[]): void {
     for (const inbox of inboxes) {
       this.locked.set(nameOf(inbox), inbox);
@@ -85,6 +100,11 @@ export class HeldRows {
     this.locked = new Map();
     this.isUnclear = false;
     this.lock(stillLocked);
+    const now = performance.now();
+    for (const [pos, { row, until }] of this.unseen) {
+      if (until > now) this.hold(row, true);
+      else if (until + FORGET_MS < now) this.unseen.delete(pos);
+    }
   }
 }
 

@@ -11,7 +11,7 @@ const LOOK_EVERY_MS = 2_000;
 
 /**
  * Notices that rows are ready and nobody delivers them: another instance hangs, or something else has taken the relay's
- * lock. An instance that works moves the head of the line.
+ * lock. An instance that works moves the head of the line, or deletes rows behind it.
  */
 export class LeaderWatch {
   private busySince?: number;

@@ -41,7 +41,7 @@ export function outboxLineStatements(s: string) {
   const COLUMNS = `pos, payload::text AS payload, message_id, progress,
     ${ageMs('coalesce(ready_at, created_at)')} AS age_ms`;
   const due = (order: 'ASC' | 'DESC', limit: string, attempts = '0') => `
-    SELECT pos FROM ${s}.outbox WHERE attempts = ${attempts} AND retry_at <= now()
+    SELECT pos FROM ${s}.outbox WHERE attempts = ${attempts} AND attempts < ${MAX_ATTEMPTS} AND retry_at <= now()
     ORDER BY retry_at ${order}, pos ${order} LIMIT ${limit}::int FOR UPDATE SKIP LOCKED`;
   return {
     /** Rows that have become due. Until then no poll looks at them: half a million may wait. */
@@ -75,6 +75,20 @@ export function outboxLineStatements(s: string) {
         SELECT ${COLUMNS} FROM (
           SELECT o.*, sum(pg_column_size(payload)) OVER (ORDER BY pos) - pg_column_size(payload) AS before
           FROM next JOIN ${s}.outbox o USING (pos)) o
+        WHERE before < $2::int
+        ORDER BY pos`,
+    },
+    /** $1, $2: as with `read`; $3: up to this position; $4: positions to leave out, up to a hundred thousand. */
+    readLate: {
+      name: 'relay_read_late',
+      text: `
+        WITH known AS MATERIALIZED (SELECT unnest($4::bigint[]) AS pos),
+        late AS MATERIALIZED (
+          SELECT pos FROM ${s}.outbox WHERE ${IN_LINE} AND pos <= $3::bigint AND pos NOT IN (SELECT pos FROM known)
+          ORDER BY pos LIMIT $1::int)
+        SELECT ${COLUMNS} FROM (
+          SELECT o.*, sum(pg_column_size(payload)) OVER (ORDER BY pos) - pg_column_size(payload) AS before
+          FROM late JOIN ${s}.outbox o USING (pos)) o
         WHERE before < $2::int
         ORDER BY pos`,
     },
@@ -129,10 +143,12 @@ export function outboxLineStatements(s: string) {
         SELECT EXISTS (
           SELECT FROM ${s}.instance WHERE protocol IS NULL AND seen_at > now() - interval '30 seconds') AS has_older`,
     },
-    /** The first row of the line, and how far it is. */
+    /** The first row of the line and how far it is; and, as it may wait for a lock, how many rows have left the outbox. */
     head: {
       name: 'relay_head',
-      text: `SELECT concat_ws(' ', pos, progress) AS head FROM ${s}.outbox WHERE ${IN_LINE} ORDER BY pos LIMIT 1`,
+      text: `
+        SELECT concat_ws(' ', pos, progress, pg_stat_get_tuples_deleted('${s}.outbox'::regclass)) AS head
+        FROM ${s}.outbox WHERE ${IN_LINE} ORDER BY pos LIMIT 1`,
     },
     /** Who keeps this instance from relaying. */
     findLeader: {

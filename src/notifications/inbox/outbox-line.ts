@@ -65,6 +65,15 @@ export class OutboxLine {
     return await this.database.run<LineRow>(this.sql.read, [limit, BYTES_PER_READ, after, except]);
   }
 
+  /**
+   * Rows up to a position that were not there when the line was read so far.
+   *
+   * @param except those that were.
+   */
+  async readLate(upTo: string, except: readonly string[]): Promise<LineRow[]> {
+    return await this.database.run<LineRow>(this.sql.readLate, [ROWS_PER_READ, BYTES_PER_READ, upTo, except]);
+  }
+
   /** Puts scheduled rows that have become due into the line. @returns whether there were any. */
   async promote(): Promise<boolean> {
     return (await this.database.run(this.sql.promote)).length > 0;

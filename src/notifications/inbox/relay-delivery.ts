@@ -3,7 +3,7 @@ import type { InboxKey } from '../notification.js';
 import { uuidV7 } from '../uuid-v7.js';
 import type { NotificationsDataSource, Statement } from './database.js';
 import { deliverStatements } from './deliver.statement.js';
-import type { CheckedRow, HeldRows } from './held-rows.js';
+import { type CheckedRow, HeldRows } from './held-rows.js';
 import { RECIPIENTS_PER_STATEMENT } from './limits.js';
 import { findLockedInboxes } from './locked-inboxes.js';
 import type { OutboxLine, Setback } from './outbox-line.js';
@@ -16,6 +16,8 @@ const MAX_REPEATS = 10;
 const REFUSALS_PER_PAGE = 20;
 /** The same once a whole page was refused. */
 const REFUSALS_IN_A_FLOOD = 3;
+/** Statements of one page that may wait for a lock that can't be seen: enough to find one row among 500 by halving. */
+const UNSEEN_PER_PAGE = 12;
 /** So often the first row of the line may end without an answer, in ever smaller portions, before it is set aside. */
 const MAX_CAUTION = 4;
 /** A statement that a time-out ends after so long holds up all others: its row is looked for at once. */
@@ -39,6 +41,13 @@ interface Answer {
 /** What became of rows. `false`: another instance is relaying. */
 type Relayed = boolean;
 
+interface DeliveryOptions {
+  onDelivered(hints: Hint[]): void;
+  isClosed(): boolean;
+  /** Rows that were set aside go alone: which one is bad is known at once. */
+  isRetry: boolean;
+}
+
 export interface Page {
   /** False if another instance is relaying. */
   leads: boolean;
@@ -53,25 +62,26 @@ export interface Page {
  * for its locked inboxes alone, and is set aside alone if Postgres never answers.
  */
 export class RelayDelivery {
-  private readonly statements: ReturnType<typeof deliverStatements>;
+  private readonly sql: ReturnType<typeof deliverStatements>['relay'];
   private refusalsLeft = REFUSALS_PER_PAGE;
+  private unseenLeft = UNSEEN_PER_PAGE;
   private readonly setbacks: Setback[] = [];
   /** How often in a row a statement has ended without an answer: the next one takes less. */
   private caution = 0;
   private delivered = 0;
+  /** Grows with all that is delivered, parts of large messages too. */
+  private moved = 0;
   private hasLed = false;
-  /** Rows that were set aside go alone: which one is bad is known at once. */
-  private areAlone = false;
   /** Postgres had no room for it. Whether it has room for anything else is seen with the next row. */
   private suspect: Setback | null = null;
 
   constructor(
     private readonly database: NotificationsDataSource,
     private readonly line: OutboxLine,
-    private readonly onDelivered: (hints: Hint[]) => void,
-    private readonly isClosed: () => boolean,
+    private readonly options: DeliveryOptions,
   ) {
-    this.statements = deliverStatements(database.schema);
+    const { relay, relayDue } = deliverStatements(database.schema);
+    this.sql = options.isRetry ? relayDue : relay;
   }
 
   /** How soon to try again after a statement that ended without an answer, in milliseconds. */
@@ -87,28 +97,21 @@ export class RelayDelivery {
    */
   async deliverPage(rows: readonly CheckedRow[], held: HeldRows, isFlood: boolean): Promise<Page> {
     this.refusalsLeft = isFlood ? REFUSALS_IN_A_FLOOD : REFUSALS_PER_PAGE;
-    this.areAlone = false;
+    this.unseenLeft = UNSEEN_PER_PAGE;
     this.suspect = null;
     return await this.deliverAll(rows, held);
   }
 
-  /** Delivers rows that were set aside before, each by itself. None of them waits in the line. */
-  async deliverDue(rows: readonly CheckedRow[], held: HeldRows): Promise<void> {
-    this.areAlone = true;
-    this.suspect = null;
-    const before = new Set(held.positions);
+  /** Delivers rows that were set aside before, each by itself. None of them is in the line. */
+  async retry(rows: readonly CheckedRow[]): Promise<void> {
+    const held = new HeldRows();
     await this.deliverAll(rows, held);
     const known = new Set(this.setbacks.map(({ pos }) => pos));
     for (const { pos } of rows) {
-      const isLocked = held.has(pos) && !before.has(pos);
-      if (isLocked) held.release(pos);
-      if (isLocked && !known.has(pos)) this.setbacks.push({ pos, error: LOCKED, waitMs: LOCKED_RETRY_MS });
-      else if (this.isClosed() && !known.has(pos)) this.setbacks.push({ pos, error: CLOSED, waitMs: 0 });
+      if (known.has(pos)) continue;
+      if (held.has(pos)) this.setbacks.push({ pos, error: LOCKED, waitMs: LOCKED_RETRY_MS });
+      else if (this.options.isClosed()) this.setbacks.push({ pos, error: CLOSED, waitMs: 0 });
     }
-  }
-
-  private get sql() {
-    return this.areAlone ? this.statements.relayDue : this.statements.relay;
   }
 
   /** The rows that are to be set aside since the last call, also of a page that has failed. */
@@ -120,8 +123,8 @@ export class RelayDelivery {
     this.delivered = 0;
     this.hasLed = false;
     let leads = true;
-    for (let at = 0; at < rows.length && leads && !this.isClosed(); ) {
-      const batch = nextBatch(rows, at, held, { caution: this.caution, isAlone: this.areAlone });
+    for (let at = 0; at < rows.length && leads && !this.options.isClosed(); ) {
+      const batch = nextBatch(rows, at, held, { caution: this.caution, isAlone: this.options.isRetry });
       at = batch.next;
       if (batch.rows.length > 0) leads = await this.deliver(batch.rows, held);
     }
@@ -132,20 +135,21 @@ export class RelayDelivery {
   private async deliver(batch: CheckedRow[], held: HeldRows, repeats = 0): Promise<Relayed> {
     const [row] = batch as [CheckedRow];
     const began = performance.now();
+    const before = this.moved;
     try {
       if (isLaterPart(row) && (await this.waitsForFirstPart(row))) return true;
       // An older instance deletes the rows that it has read, and takes a message that is begun meanwhile for a duplicate.
       const inSlices = isLarge(batch) && (row.messageId !== null || !(await this.line.hasOlderInstances()));
       const relayed = inSlices ? await this.deliverSlices(row, held) : await this.deliverRows(batch, held);
       this.caution = 0;
-      if (relayed) this.settleSuspect(held);
+      if (this.moved > before) this.settleSuspect(held);
       return relayed;
     } catch (error) {
       if (isConflict(error) && repeats < MAX_REPEATS) return await this.deliver(batch, held, repeats + 1);
       if (isLockTimeout(error)) return await this.separateLocked(batch, held);
       if (isRefusal(error)) return await this.separateRefused(batch, held, error);
       if (!isUnanswered(error)) throw error;
-      if (!this.areAlone) {
+      if (!this.options.isRetry) {
         const isTooLong = isTimeout(error) && performance.now() - began > LONG_MS;
         this.caution = isTooLong ? MAX_CAUTION + 1 : this.caution + 1;
         if (this.caution <= MAX_CAUTION || batch.length > 1) throw error;
@@ -154,9 +158,9 @@ export class RelayDelivery {
       const isShort = isShortage(error);
       if (!isShort && (await this.isUp())) {
         // Nobody knows why. But Postgres answers everything else, and what is behind it has waited long enough.
-        if (!this.areAlone) this.caution = 0;
+        if (!this.options.isRetry) this.caution = 0;
         this.setbacks.push({ pos: row.pos, error, counts: 1 });
-      } else if (this.areAlone) this.setbacks.push({ pos: row.pos, error, waitMs: OUTAGE_RETRY_MS });
+      } else if (this.options.isRetry) this.setbacks.push({ pos: row.pos, error, waitMs: OUTAGE_RETRY_MS });
       else if (isShort && !this.suspect) {
         this.suspect = { pos: row.pos, error, waitMs: OUTAGE_RETRY_MS };
         held.holdPosition(row.pos);
@@ -194,6 +198,7 @@ export class RelayDelivery {
     const taken = new Set(answer.taken ?? []);
     this.announce(batch.filter((row) => taken.has(row.pos)).flatMap((row) => hintsOf(row.payload)));
     this.delivered += taken.size;
+    this.moved += taken.size;
     // Deleted by an operator, or locked by one.
     for (const row of batch) if (!taken.has(row.pos)) held.hold(row, true);
     return true;
@@ -205,7 +210,7 @@ export class RelayDelivery {
     if (payload.kind === 'broadcast') throw new Error('a broadcast has no recipients');
     const recipients = [...new Set(payload.recipients)];
     const id = row.messageId ?? payload.id ?? uuidV7();
-    while (!this.isClosed()) {
+    while (!this.options.isClosed()) {
       const next = row.progress + Math.max(1, RECIPIENTS_PER_STATEMENT >> (2 * this.caution));
       const some = { ...payload, id, recipients: recipients.slice(row.progress, next) };
       const values = [row.pos, JSON.stringify(some)];
@@ -229,6 +234,7 @@ export class RelayDelivery {
       this.caution = 0;
       row.messageId = id;
       row.progress = progress;
+      this.moved += 1;
       if (answer.is_over) {
         this.delivered += 1;
         return true;
@@ -256,12 +262,17 @@ export class RelayDelivery {
     const inboxes = isLarge(batch) ? this.nextInboxesOf(row) : batch.flatMap(({ payload }) => inboxesOf(payload));
     const locked = await findLockedInboxes(this.database, inboxes);
     held.lock(locked);
-    if (batch.length === 1) {
-      held.hold(row, locked.length === 0);
+    // What is locked can't be seen, such as an inbox that another transaction has just made; or it was, and is free again.
+    if (locked.length === 0) {
+      this.unseenLeft -= 1;
+      if (batch.length > 1 && this.unseenLeft > 0) return await this.deliverHalves(batch, held);
+      for (const one of batch) held.holdUnseen(one);
       return true;
     }
-    // What is locked can't be seen, such as an inbox that another transaction has just made; or it was, and is free again.
-    if (locked.length === 0) return await this.deliverHalves(batch, held);
+    if (batch.length === 1) {
+      held.hold(row);
+      return true;
+    }
     const free: CheckedRow[] = [];
     for (const one of batch) {
       if (held.concerns(one)) held.hold(one);
@@ -273,7 +284,7 @@ export class RelayDelivery {
   /** Somebody holds the broadcast counter of a tenant, which can't be seen: its broadcasts wait. */
   private async separateTenants(batch: CheckedRow[], held: HeldRows): Promise<Relayed> {
     const tenants = new Set(batch.map(({ payload }) => payload.tenant ?? ''));
-    if (tenants.size === 1) for (const row of batch) held.hold(row, true);
+    if (tenants.size === 1) for (const row of batch) held.holdUnseen(row);
     else {
       for (const tenant of tenants) {
         const rows = batch.filter(({ payload }) => (payload.tenant ?? '') === tenant);
@@ -303,7 +314,7 @@ export class RelayDelivery {
   private async deliverHalves(batch: CheckedRow[], held: HeldRows): Promise<Relayed> {
     const middle = batch.length >> 1;
     for (const half of [batch.slice(0, middle), batch.slice(middle)]) {
-      if (this.isClosed()) return true;
+      if (this.options.isClosed()) return true;
       const rows = half.filter((row) => {
         const waits = held.concerns(row);
         if (waits) held.hold(row);
@@ -323,7 +334,7 @@ export class RelayDelivery {
 
   /** When the next statement is on its way: naming 5,000 recipients takes 4 ms, in which Postgres had nothing to do. */
   private announce(hints: Hint[]): void {
-    if (hints.length > 0) setImmediate(() => this.onDelivered(hints));
+    if (hints.length > 0) setImmediate(() => this.options.onDelivered(hints));
   }
 }
 

@@ -29,7 +29,7 @@ export function nextBatch(
     }
     if (batch.length === mostRows) break;
     const [first] = batch;
-    const isAlone = row.messageId !== null || isLaterPart(row);
+    const isAlone = row.messageId !== null || isLaterPart(row) || held.wasUnseen(row);
     const size = row.payload.kind === 'broadcast' ? 1 : row.payload.recipients.length;
     const fits = row.payload.kind === first?.payload.kind && recipients + size <= most && !isAlone;
     if (first && !fits) break;

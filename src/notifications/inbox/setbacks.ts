@@ -1,7 +1,9 @@
 import type { OutboxLine, Parked, Setback } from './outbox-line.js';
 
-/** So many may wait to be written: what is good may stand behind as many bad rows, and is looked for first. */
+/** Upper bound of setbacks kept in memory: good rows may stand behind so many bad ones, and are delivered first. */
 const MAX_WAITING = 100_000;
+/** Nor may a setback wait for longer than this: until it is written its row is not tried again. */
+const MAX_WAIT_MS = 2_000;
 const ROWS_PER_STATEMENT = 5_000;
 
 interface SetbackEvents {
@@ -18,6 +20,7 @@ interface SetbackEvents {
  */
 export class Setbacks {
   private readonly waiting: Setback[] = [];
+  private waitingSince = 0;
 
   constructor(
     private readonly line: OutboxLine,
@@ -28,11 +31,17 @@ export class Setbacks {
     return this.waiting.length === 0;
   }
 
-  get isFull(): boolean {
-    return this.waiting.length >= MAX_WAITING;
+  /** Too many wait, or for too long. */
+  get mustBeWritten(): boolean {
+    return this.waiting.length >= MAX_WAITING || performance.now() - this.waitingSince > MAX_WAIT_MS;
+  }
+
+  get positions(): string[] {
+    return this.waiting.map(({ pos }) => pos);
   }
 
   add(setbacks: readonly Setback[]): void {
+    if (this.isEmpty) this.waitingSince = performance.now();
     for (const setback of setbacks) this.waiting.push(setback);
   }
 

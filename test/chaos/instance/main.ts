@@ -1,5 +1,5 @@
 import type { EventEmitter } from 'node:events';
-import { Logger, Module } from '@nestjs/common';
+import { type BeforeApplicationShutdown, Logger, Module, type OnApplicationShutdown } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
@@ -17,6 +17,7 @@ const options: InstanceOptions = JSON.parse(process.argv[2] ?? '');
 const random = new Random(options.seed);
 const hints = new UnreliableHints(options.hints, () => random.next());
 
+const LATE_MS = 4_800;
 /** Half-open links are noticed in seconds instead of a quarter of a minute. */
 const LINK = { heartbeatMs: 2_000, timeoutMs: 1_500 };
 
@@ -30,6 +31,30 @@ function broker(): BrokerFactory {
       return natsBroker({ ...LINK, servers: options.brokerUrl });
     case 'none':
       return inProcessBroker();
+  }
+}
+
+/** How far the shutdown is, for the report of one that takes too long. */
+class Stages implements BeforeApplicationShutdown, OnApplicationShutdown {
+  private stage = 'starting to shut down';
+
+  constructor() {
+    process.prependOnceListener('SIGTERM', () => setTimeout(() => this.tell(), LATE_MS).unref());
+  }
+
+  beforeApplicationShutdown(): void {
+    this.stage = 'ending streams, or closing the server';
+  }
+
+  onApplicationShutdown(): void {
+    this.stage = 'closing what is ours and the pool of the host';
+  }
+
+  private tell(): void {
+    const resources = process.getActiveResourcesInfo().join(' ');
+    process.stderr.write(
+      `${JSON.stringify({ level: 'late', text: `${this.stage}: ${resources}` } satisfies LogEntry)}\n`,
+    );
   }
 }
 
@@ -62,7 +87,7 @@ function broker(): BrokerFactory {
     }),
   ],
   controllers: [ControlController],
-  providers: [{ provide: UnreliableHints, useValue: hints }],
+  providers: [Stages, { provide: UnreliableHints, useValue: hints }],
 })
 class CrmModule {}
 
