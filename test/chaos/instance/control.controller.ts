@@ -14,21 +14,23 @@ import { NotificationService } from '../../../src/notifications/index.js';
 import { type HintFaults, type LogEntry, massesOf, type Wanted, type WriteRequest } from './protocol.js';
 import { UnreliableHints } from './unreliable-broker.js';
 
+const TELL_EVERY_MS = 100;
+
+/** Requests that have no answer yet. */
+export const UNANSWERED = new Set<WriteRequest>();
+
 class RolledBack extends ConflictException {}
 
-let terminatedAt = Number.POSITIVE_INFINITY;
-process.prependOnceListener('SIGTERM', () => {
-  terminatedAt = performance.now();
-});
-
 /** A transaction of the host itself, in its own pool, may hold up its shutdown: nobody but the host can end it. */
-async function hostWork<T>(work: Promise<T>): Promise<T> {
-  return await work.finally(() => {
-    const ms = performance.now() - terminatedAt;
-    if (ms > 0)
-      process.stderr.write(`${JSON.stringify({ level: 'host', text: String(Math.ceil(ms)) } satisfies LogEntry)}\n`);
-  });
-}
+process.prependOnceListener('SIGTERM', () => {
+  const since = performance.now();
+  const tell = () => {
+    if (![...UNANSWERED].some(({ transaction }) => transaction)) return;
+    const text = String(Math.ceil(performance.now() - since));
+    process.stderr.write(`${JSON.stringify({ level: 'host', text } satisfies LogEntry)}\n`);
+  };
+  setInterval(tell, TELL_EVERY_MS).unref();
+});
 
 /** Where the writers reach the CRM's own code: a business row and its notifications. */
 @Controller('chaos')
@@ -42,6 +44,7 @@ export class ControlController {
   @Post('write')
   @HttpCode(200)
   async write(@Body() request: WriteRequest): Promise<object> {
+    UNANSWERED.add(request);
     try {
       return await this.store(request);
     } catch (error) {
@@ -49,6 +52,8 @@ export class ControlController {
       // Else Nest would log it, and what the host's own code logs is not what is tried here.
       const { code, message } = error as { code?: string; message: string };
       throw new ServiceUnavailableException({ code, message });
+    } finally {
+      UNANSWERED.delete(request);
     }
   }
 
@@ -63,7 +68,7 @@ export class ControlController {
       await Promise.all(request.wanted.map((wanted) => this.send(wanted)));
       return {};
     }
-    const transaction = this.dataSource.transaction(async (manager) => {
+    await this.dataSource.transaction(async (manager) => {
       for (const wanted of request.wanted) {
         await manager.query('INSERT INTO chaos_deal (op) VALUES ($1) ON CONFLICT DO NOTHING', [wanted.op]);
         await this.send(wanted, manager);
@@ -71,7 +76,6 @@ export class ControlController {
       await new Promise((resolve) => setTimeout(resolve, request.holdMs));
       if (request.rollback) throw new RolledBack();
     });
-    await hostWork(transaction);
     return {};
   }
 

@@ -1,4 +1,6 @@
 import type { EventEmitter } from 'node:events';
+import type { ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
 import { type BeforeApplicationShutdown, Logger, Module, type OnApplicationShutdown } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
@@ -8,7 +10,7 @@ import { postgresBroker } from '../../../src/notifications/broker/postgres.broke
 import { redisBroker } from '../../../src/notifications/broker/redis.broker.js';
 import { type BrokerFactory, inProcessBroker, NotificationsModule } from '../../../src/notifications/index.js';
 import { Random } from '../../support/random.js';
-import { ControlController } from './control.controller.js';
+import { ControlController, UNANSWERED } from './control.controller.js';
 import { IDENTITY_HEADER, type InstanceOptions, type LogEntry, WAIT_HEADER } from './protocol.js';
 import { UnreliableHints } from './unreliable-broker.js';
 
@@ -51,11 +53,33 @@ class Stages implements BeforeApplicationShutdown, OnApplicationShutdown {
   }
 
   private tell(): void {
-    const resources = process.getActiveResourcesInfo().join(' ');
-    process.stderr.write(
-      `${JSON.stringify({ level: 'late', text: `${this.stage}: ${resources}` } satisfies LogEntry)}\n`,
-    );
+    const text = `${this.stage}: ${openSockets().join('; ')}; without an answer: ${JSON.stringify([...UNANSWERED])}`;
+    process.stderr.write(`${JSON.stringify({ level: 'late', text } satisfies LogEntry)}\n`);
   }
+}
+
+interface HttpSocket extends Socket {
+  _httpMessage?: ServerResponse | null;
+  parser?: { incoming?: { url?: string } | null } | null;
+}
+
+/** Node tells them to nobody else. */
+function openSockets(): string[] {
+  const { _getActiveHandles: handles } = process as unknown as { _getActiveHandles(): unknown[] };
+  return handles.call(process).flatMap((handle) => {
+    if (!(handle instanceof Socket) || handle.remotePort === undefined) return [];
+    const {
+      _httpMessage: response,
+      parser,
+      localPort,
+      remotePort,
+      writableLength,
+      writableEnded,
+    } = handle as HttpSocket;
+    const answering = response ? `answers ${response.req?.method} ${response.req?.url}` : '';
+    const reading = parser?.incoming ? `reads ${parser.incoming.url}` : '';
+    return [`${localPort}-${remotePort} ${answering} ${reading} ${writableLength} ${writableEnded ? 'ended' : 'open'}`];
+  });
 }
 
 @Module({

@@ -21,7 +21,7 @@ export interface InstanceOptions {
 /** What an instance logs. */
 export interface LogEntry {
   /**
-   * `host`: the text is how many ms after SIGTERM a transaction of the host itself has ended. `late`: the text says what the
+   * `host`: the text is how many ms after SIGTERM a transaction of the host itself was still under way. `late`: the text says what the
    * shutdown waits for.
    */
   level: 'warn' | 'error' | 'fatal' | 'host' | 'late';
