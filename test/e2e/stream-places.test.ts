@@ -1,3 +1,6 @@
+import type { IncomingMessage, Server } from 'node:http';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { type CanActivate, type ExecutionContext, UseGuards } from '@nestjs/common';
 import { STREAM_TRANSPORTS } from '../support/adapters.js';
@@ -14,6 +17,8 @@ import { selfSignedCertificate } from '../support/self-signed-certificate.js';
 const PER_RECIPIENT = 3;
 const IN_ALL = 5;
 const STREAM = '/notifications/stream';
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
 const tls = selfSignedCertificate();
 
 describe.each(STREAM_TRANSPORTS)('Places of streams on %s', (name, adapter, writer, isTls) => {
@@ -23,6 +28,8 @@ describe.each(STREAM_TRANSPORTS)('Places of streams on %s', (name, adapter, writ
   const held = new HeldGuards();
   /** Streams whose credentials were checked behind another one. */
   let identifiedBehind = 0;
+  /** Of requests whose path says "remember". */
+  const responses: WeakRef<object>[] = [];
   const clients: { close(): void }[] = [];
 
   /** A guard of the host that runs after the module's, as one of `controllerDecorators` does. */
@@ -37,6 +44,12 @@ describe.each(STREAM_TRANSPORTS)('Places of streams on %s', (name, adapter, writ
   beforeAll(async () => {
     database = await createMigratedDatabase();
     crm = await startCrmApp(database, {
+      configure: (app) =>
+        app.use(async (request: IncomingMessage, response: object, next: () => void) => {
+          if (request.url?.includes('remember')) responses.push(new WeakRef(response));
+          await held.pass(request, 'middleware');
+          next();
+        }),
       adapter: adapter(tls),
       controllers: [OwnStreams],
       notifications: {
@@ -119,6 +132,13 @@ describe.each(STREAM_TRANSPORTS)('Places of streams on %s', (name, adapter, writ
     });
   }
 
+  async function connectionsOfServer(): Promise<number> {
+    const server: Server = crm.app.getHttpServer();
+    return await new Promise((resolve, reject) => {
+      server.getConnections((error, count) => (error ? reject(error) : resolve(count)));
+    });
+  }
+
   /** Resolves when what was sent before on other connections has been read, and handed to its handlers. */
   async function untilHandled(): Promise<void> {
     expect(await statusOf('cid', '/notifications/unread-count')).toBe(200);
@@ -142,6 +162,30 @@ describe.each(STREAM_TRANSPORTS)('Places of streams on %s', (name, adapter, writ
       }
       held.release();
       await expectAllFree();
+    });
+  });
+
+  // Anybody can send them: what holds on to a response does so before the credentials are checked.
+  test.each(['/notifications/unread-count', STREAM])('requests of %s leave nothing behind', async (path) => {
+    responses.length = 0;
+    const behind = await connect();
+    behind.send(
+      ...request('/notifications', 'ann', 'X-Hold: authenticate'),
+      ...repeated(50, request(`${path}?remember`, 'ann')),
+    );
+    const late = await connect();
+    late.send(...repeated(10, request(`${path}?remember`, 'ann', 'X-Hold: middleware')));
+    await eventually(() => expect([responses.length, held.count('middleware')]).toEqual([60, 10]));
+    await untilHandled();
+    for (const client of [behind, late]) client.reset();
+    for (const client of clients.splice(0)) client.close();
+    await eventually(async () => expect(await connectionsOfServer()).toBe(0));
+    held.release();
+    await eventually(() => {
+      collectGarbage();
+      const kept = responses.filter((reference) => reference.deref() !== undefined);
+      // The last ones may still be in somebody's register.
+      expect(kept.length).toBeLessThanOrEqual(5);
     });
   });
 

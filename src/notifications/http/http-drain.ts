@@ -1,7 +1,10 @@
+import type { EventEmitter } from 'node:events';
 import type { Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { Inject, Injectable } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
+import { isGone } from '../stream/transport.js';
+import { connectionOf, streamOf } from './http-message.js';
 
 const LOOK_MS = 100;
 /** A connection without any request, as browsers open ahead of need, holds the shutdown up until now. */
@@ -17,15 +20,25 @@ const UNANSWERED_MS = 3_500;
  */
 @Injectable()
 export class HttpDrain {
-  private readonly responses = new Set<ServerResponse>();
+  /** The responses that are not closed, by connection: without a socket a response emits no `close`, see {@link isGone}. */
+  private readonly responses = new Map<EventEmitter, Set<ServerResponse>>();
   private timer?: NodeJS.Timeout;
 
   constructor(@Inject(HttpAdapterHost) private readonly host: HttpAdapterHost) {}
 
   /** Call it for each request to our controllers, before it waits for anything. */
   track(response: ServerResponse): void {
-    this.responses.add(response);
-    response.once('close', () => this.responses.delete(response));
+    // Middleware of the host may have waited for long: the client has left, and nothing emits `close` any more.
+    if (isGone(streamOf(response))) return;
+    const connection = connectionOf(response);
+    let open = this.responses.get(connection);
+    if (!open) {
+      open = new Set();
+      this.responses.set(connection, open);
+      connection.once('close', () => this.responses.delete(connection));
+    }
+    open.add(response);
+    response.once('close', () => open.delete(response));
   }
 
   /** The application begins to shut down, and Nest will soon close the server. */
@@ -42,8 +55,10 @@ export class HttpDrain {
       if (server.listening === false) server.closeIdleConnections?.();
       const elapsed = performance.now() - began;
       if (elapsed >= SILENT_MS) for (const socket of silentSockets(server)) socket.destroy();
-      for (const response of this.responses) {
-        if (elapsed >= (response.writableEnded ? UNREAD_MS : UNANSWERED_MS)) destroy(response);
+      for (const responses of this.responses.values()) {
+        for (const response of responses) {
+          if (elapsed >= (response.writableEnded ? UNREAD_MS : UNANSWERED_MS)) streamOf(response).destroy();
+        }
       }
     }, LOOK_MS);
     this.timer.unref();
@@ -52,11 +67,6 @@ export class HttpDrain {
   stop(): void {
     clearInterval(this.timer);
   }
-}
-
-/** The response of `node:http2` is no stream itself. */
-function destroy(response: ServerResponse & { stream?: { destroy(): void } }): void {
-  (response.stream ?? response).destroy();
 }
 
 /** What `closeIdleConnections()` looks through. It leaves connections alone that have not sent anything yet. */

@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { HttpStatus, Injectable, Logger } from '@nestjs/common';
 import type { HttpRequest } from '../notifications.options.js';
 import { internalError } from './http-exceptions.js';
-import { type HttpResponse, rawResponse } from './http-message.js';
+import { type HttpResponse, rawResponse, streamOf } from './http-message.js';
 
 const IS_OWN = Symbol('nestjs-crm-notifications:isOwn');
 /** What Nest writes with the head of an event stream, which it may send before the handler runs. */
@@ -65,10 +65,9 @@ export class OwnAnswers {
     );
   }
 
-  private refuse(raw: ServerResponse & { stream?: { destroy(): void } }, end: (body: string) => void): void {
+  private refuse(raw: ServerResponse, end: (body: string) => void): void {
     this.log();
-    // The response of `node:http2` is no stream itself.
-    if (raw.headersSent) return void (raw.stream ?? raw).destroy();
+    if (raw.headersSent) return void streamOf(raw).destroy();
     for (const name of OF_ANOTHER_ANSWER) raw.removeHeader(name);
     raw.statusCode = HttpStatus.INTERNAL_SERVER_ERROR;
     raw.setHeader('Content-Type', 'application/json; charset=utf-8');
