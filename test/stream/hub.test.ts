@@ -72,6 +72,27 @@ describe('The hub', () => {
     expect(ids).toEqual(['2', '3', '4', '5']);
   });
 
+  test('what a gap has lost between the first read of a stream and its going live is not missed', async () => {
+    const hub = parts.hub();
+    const stream = new Collected();
+    await parts.deliver(key.recipient, 3);
+    parts.store.holding = true;
+    hub.connect(key, { ...stream.sink, lastEventId: '1' });
+    await held(1);
+    await parts.deliver(key.recipient, 2);
+    hub.onGap();
+    await held(2);
+    parts.store.holding = false;
+
+    const [first, second] = parts.store.held;
+    first?.release();
+    await eventually(() => expect(stream.types).toContain('ready'));
+    second?.release();
+    await eventually(() => expect(stream.frames.at(-1)?.data).toContain('"lastId":5,"unread":5'));
+    const ids = stream.frames.filter((frame) => !frame.type).map((frame) => frame.id);
+    expect(ids).toEqual(['2', '3', '4', '5']);
+  });
+
   test.each([
     ['its cursor', '41', '41'],
     ['none where it had none', undefined, ''],

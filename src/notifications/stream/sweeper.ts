@@ -14,7 +14,7 @@ const MAX_RETRY_MS = 1_000;
 /**
  * Looks at connected inboxes: at all of them every `sweepMs` and after a gap, and at those of a tenant that had a broadcast.
  * One look at a time; whatever is asked for meanwhile makes up the next one. A look that finds nothing is one statement
- * that locks nothing, and no inbox is read for it.
+ * that locks nothing, and reads no inbox but those that are being read for the first time.
  */
 export class Sweeper {
   private readonly looks: Periodic;
@@ -58,12 +58,12 @@ export class Sweeper {
     const tenants = [...this.tenants].filter((tenant) => this.inboxes.hasTenant(tenant));
     this.hasGap = false;
     this.tenants.clear();
-    const hinted = tenants.flatMap((tenant) => this.inboxes.ofTenant(tenant));
+    const inboxes = all ? this.inboxes.all() : tenants.flatMap((tenant) => this.inboxes.ofTenant(tenant));
     let isDone = false;
     try {
       // What is being read for the first time may have been read too early.
-      for (const inbox of hinted) if (!inbox.newest) inbox.refresh();
-      isDone = await this.lookAt(all ? this.inboxes.all() : hinted);
+      for (const inbox of inboxes) if (!inbox.newest) inbox.refresh();
+      isDone = await this.lookAt(inboxes);
       if (all) this.sweepAt = performance.now() + this.sweepMs;
     } catch (error) {
       this.onError(error);
