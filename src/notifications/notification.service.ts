@@ -96,11 +96,17 @@ export class NotificationService {
     return await this.ask(recipient, (key) => this.inboxes.numbers(key));
   }
 
-  /** Marks notifications as read: up to 1,000 ids, or all up to an id. Ids that are not in the inbox are passed over. */
+  /**
+   * Marks notifications as read: up to 1,000 ids, or all up to an id. Ids that are not in the inbox are passed over.
+   *
+   * All up to an id are marked 5,000 at a time, oldest first: a call that is rejected may have marked some of them.
+   */
   async markRead(recipient: Recipient, which: readonly number[] | { upTo: number }): Promise<ChangeResult> {
     const given = idsOrUpTo(which);
     return await this.change(recipient, (key) =>
-      'upTo' in given ? this.inboxes.markReadUpTo(key, given.upTo) : this.inboxes.markRead(key, given.ids),
+      'upTo' in given
+        ? this.inboxes.markReadUpTo(key, given.upTo, (step) => this.announcer.announce([{ ...key, change: step }]))
+        : this.inboxes.markRead(key, given.ids),
     );
   }
 

@@ -52,6 +52,7 @@ async function untilUnlocked<T>(work: () => Promise<T>, deadline: number, check:
 }
 
 function busy(cause?: unknown): NotificationsError {
-  const message = 'Another transaction holds the inbox. Nothing was changed; try again.';
+  const message =
+    'Another transaction holds the inbox. Nothing was changed, or only the oldest were marked as read up to an id; try again.';
   return new NotificationsError('INBOX_BUSY', message, { cause });
 }

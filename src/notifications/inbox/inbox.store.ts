@@ -171,10 +171,15 @@ export class InboxStore {
     return await this.change(key, this.sql.markRead, ids, (changed) => ({ read: changed }));
   }
 
-  /** Where many items are in between, in several steps: each is a change of its own, and bounded. */
-  async markReadUpTo(key: InboxKey, upTo: number): Promise<ChangeOutcome> {
-    let outcome = NOTHING;
-    for (let from: string | null = '0'; from !== null; ) {
+  /**
+   * Where many items are in between, in several steps: each is a change of its own, and bounded. What fails at a later one
+   * has changed what the earlier ones did.
+   *
+   * @param onStep is told what a step has changed, once it is committed; what the last one did is returned.
+   */
+  async markReadUpTo(key: InboxKey, upTo: number, onStep: (change: Change) => void = () => {}): Promise<ChangeOutcome> {
+    let from = '0';
+    for (;;) {
       const step = await this.locked(key, async (run) => {
         const [row] = await run<StepRow>(this.sql.markReadUpTo, [key.tenant, key.recipient, upTo, from]);
         return row;
@@ -182,10 +187,10 @@ export class InboxStore {
       if (!step) return NOTHING;
       const numbers = numbersOf(step);
       const change = step.changed === null ? undefined : { revision: numbers.revision, readUpTo: Number(step.changed) };
-      outcome = { ...numbers, found: 0, ...((change ?? outcome.change) && { change: change ?? outcome.change }) };
+      if (step.next === null) return { ...numbers, found: 0, ...(change && { change }) };
+      if (change) onStep(change);
       from = step.next;
     }
-    return outcome;
   }
 
   async markUnread(key: InboxKey, ids: readonly number[]): Promise<ChangeOutcome> {

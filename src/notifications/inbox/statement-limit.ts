@@ -52,7 +52,7 @@ export class StatementLimit {
   /**
    * Runs a call.
    *
-   * @throws {NotificationsError} `CLOSED` if it was cancelled: it has changed nothing.
+   * @throws {NotificationsError} `CLOSED` if it was cancelled: this call has changed nothing.
    */
   async run<T>(work: () => Promise<T>): Promise<T> {
     this.check();
