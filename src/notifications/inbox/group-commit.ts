@@ -6,7 +6,7 @@ import { RECIPIENTS_PER_STATEMENT } from './limits.js';
 import { LockedCalls } from './locked-calls.js';
 import { findLockedInboxes } from './locked-inboxes.js';
 import { inboxesOf } from './payload-inboxes.js';
-import { isConflict, isLockTimeout, isRefusal, toNotificationsError } from './postgres-error.js';
+import { isConflict, isLockTimeout, isRefusal, isRolledBack, toNotificationsError } from './postgres-error.js';
 
 const MESSAGES_PER_STATEMENT = 500;
 const BYTES_PER_STATEMENT = 4 * 1024 * 1024;
@@ -49,7 +49,8 @@ export class GroupCommit<Row extends { id: string }> {
     private readonly arrivalsOf: (rows: Row[]) => Delivery['arrivals'],
   ) {
     const release = (calls: DeliveryCall[]) => {
-      this.waiting.unshift(...calls);
+      // In the order of the calls: what is released may be younger than a call to another of its inboxes that waits here.
+      this.waiting = [...calls, ...this.waiting].sort((a, b) => a.order - b.order);
       this.openLaneIfNeeded();
     };
     // Each of the calls has a deadline.
@@ -147,7 +148,8 @@ export class GroupCommit<Row extends { id: string }> {
         behind.add(call);
         continue;
       }
-      const waits = !alone && (behind.meets(call) || [...this.underWay].some((other) => other.meets(call)));
+      // Some may be behind also with nothing in flight: calls that are tried alone.
+      const waits = behind.meets(call) || [...this.underWay].some((other) => other.meets(call));
       (waits ? behind : batch).add(call);
       if (!waits && call.isSuspect) break;
     }
@@ -164,7 +166,7 @@ export class GroupCommit<Row extends { id: string }> {
         wanted.push(call);
         continue;
       }
-      // Everything was rolled back, or it was not sent yet.
+      // Whoever is to be written is not with Postgres: not sent yet, or rolled back, or passed over for its key.
       call.isSent = false;
       this.locked.add([call], []);
     }
@@ -180,6 +182,7 @@ export class GroupCommit<Row extends { id: string }> {
       const stored = await this.database.run<Row>(this.statementFor(calls), [json]);
       await this.settle(calls, stored, repeats);
     } catch (error) {
+      if (isRolledBack(error)) for (const call of calls) call.isSent = false;
       if (isConflict(error) && repeats < MAX_REPEATS) return await this.write(calls, repeats + 1);
       if (isLockTimeout(error)) return await this.separateLocked(calls);
       // One of them is bad. Which one is found out by asking Postgres for each: only that one's caller is refused.
@@ -193,8 +196,6 @@ export class GroupCommit<Row extends { id: string }> {
 
   /** Somebody holds an inbox: only those calls wait that are for it. */
   private async separateLocked(calls: DeliveryCall[]): Promise<void> {
-    // Everything was rolled back.
-    for (const call of calls) call.isSent = false;
     const tenants = new Set(calls.map(({ payload }) => payload.tenant ?? ''));
     if (calls[0]?.payload.kind === 'broadcast') {
       // What is locked is the counter of a tenant, which can't be seen.

@@ -77,8 +77,10 @@ export class LockedCalls {
       for (const { call } of this.calls) if (now - call.since >= WAIT_MS) call.reject(inboxBusyError());
       this.calls = this.calls.filter(({ call }) => !call.isSettled);
       try {
+        const asked = [...this.locked];
         const still = await findLockedInboxes(this.database, [...this.locked.values()]);
-        this.locked.clear();
+        // Meanwhile others may have been added, or the same ones anew: the answer tells nothing about those.
+        for (const [name, key] of asked) if (this.locked.get(name) === key) this.locked.delete(name);
         for (const key of still) this.locked.set(`${key.tenant}\0${key.recipient}`, key);
         this.letGo(performance.now());
       } catch (error) {

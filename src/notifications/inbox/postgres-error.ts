@@ -25,6 +25,11 @@ export function isLockTimeout(error: unknown): boolean {
   return sqlState(error) === '55P03';
 }
 
+/** Postgres' answer says that nothing of the statement was stored. */
+export function isRolledBack(error: unknown): boolean {
+  return isRefusal(error) || isConflict(error) || isLockTimeout(error);
+}
+
 /**
  * The statement ended without an answer that says something about the data: the connection broke, a time-out struck, or
  * Postgres ran out of something. Where this repeats itself, the statement may be the reason. What is wrong with the database
