@@ -84,7 +84,7 @@ export class NotificationService {
    *
    * This and the calls about one inbox below run four at a time for each recipient; more wait for up to two seconds.
    *
-   * @throws {NotificationsError} `TOO_MANY_REQUESTS` when that is over.
+   * @throws {NotificationsError} `TOO_MANY_REQUESTS` when that is over; `OVERLOADED` when there was no connection for 10 s.
    */
   async list(recipient: Recipient, query: ListQuery = {}): Promise<InboxPage> {
     const wanted = listQueryOf(query);

@@ -14,7 +14,10 @@ export type NotificationsErrorCode =
   | 'REJECTED_BY_DATABASE'
   /** Another transaction holds the recipient's inbox row for too long. Nothing was stored or changed. */
   | 'INBOX_BUSY'
-  /** Too many calls wait already, or this one waited `notifyTimeoutMs` for its turn. Nothing was stored. */
+  /**
+   * Too many calls wait already, or this one waited for its turn until `notifyTimeoutMs` was over, or, for what is no message,
+   * 10 s for a connection. It was not stored.
+   */
   | 'OVERLOADED'
   /** `notifyTimeoutMs` has passed and Postgres has not answered: it may have been stored. Repeat with an `idempotencyKey`. */
   | 'DEADLINE_EXCEEDED'

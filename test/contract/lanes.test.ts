@@ -1,5 +1,6 @@
-import { expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import { type Lane, Lanes } from '../../src/notifications/inbox/lanes.js';
+import { pass, useFakeTimers } from '../client/support/fake-timers.js';
 import { type Random, seeded } from '../support/random.js';
 
 const LANES: Lane[] = ['streams', 'questions', 'background'];
@@ -128,3 +129,41 @@ test('whatever is asked and ends in whatever order: no lane has too much, and no
     }
   });
 });
+
+describe('While Postgres says nothing', () => {
+  useFakeTimers();
+
+  test('whoever has waited ten seconds for a lane is refused, and what it asked for is never done', async () => {
+    const traffic = new Traffic(1);
+    const running = traffic.ask('questions', 'silent');
+    const outcomes = LANES.map((lane) => rejection(traffic.ask(lane, `late ${lane}`)));
+    await pass(9_999);
+    const patient = traffic.ask('questions', 'patient');
+    await pass(1);
+    expect(await Promise.all(outcomes)).toEqual(LANES.map(() => 'OVERLOADED'));
+    traffic.underWay[0]?.end();
+    await pass(0);
+    expect(traffic.began).toEqual(['silent', 'patient']);
+    traffic.underWay[0]?.end();
+    await Promise.all([running, patient]);
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  test('ten thousand wait for a lane, one more is refused at once; other lanes have their own', async () => {
+    const traffic = new Traffic(4);
+    const outcomes = Array.from({ length: 10_002 }, () => rejection(traffic.ask('questions')));
+    expect(await rejection(traffic.ask('questions'))).toBe('OVERLOADED');
+    void traffic.ask('streams', 'stream');
+    await pass(0);
+    expect(traffic.began).toEqual(['questions', 'questions', 'stream']);
+    await pass(10_000);
+    expect(new Set(await Promise.all(outcomes.slice(2)))).toEqual(new Set(['OVERLOADED']));
+  });
+});
+
+function rejection(call: Promise<unknown>): Promise<string | undefined> {
+  return call.then(
+    () => undefined,
+    ({ code }) => code,
+  );
+}

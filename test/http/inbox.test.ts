@@ -181,6 +181,7 @@ describe.each(ADAPTERS)('the inbox over REST on %s', (adapter) => {
     ['INVALID_ARGUMENT', 400, 'Bad Request'],
     ['TOO_MANY_STREAMS_OF_RECIPIENT', 429, 'Too Many Requests'],
     ['TOO_MANY_STREAMS', 503, 'Service Unavailable'],
+    ['OVERLOADED', 503, 'Service Unavailable'],
     ['CLOSED', 503, 'Service Unavailable'],
     ['DATABASE_UNAVAILABLE', 503, 'Service Unavailable'],
     ['REJECTED_BY_DATABASE', 500, 'Internal Server Error'],

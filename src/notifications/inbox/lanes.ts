@@ -1,3 +1,6 @@
+import { NotificationsError } from '../notifications.error.js';
+import { WaitQueue } from './wait-queue.js';
+
 /**
  * What a statement is for. Deliveries may use every connection of the pool. Each kind after that leaves one more to those
  * before it, as far as there are any:
@@ -10,6 +13,9 @@ export type Lane = 'streams' | 'questions' | 'background';
 const LANES: readonly Lane[] = ['streams', 'questions', 'background'];
 /** Background work is one short statement after the other: it may go before the many questions that wait. */
 const ORDER: readonly Lane[] = ['streams', 'background', 'questions'];
+/** Where Postgres is silent, a statement ends after 40 s: without bounds thousands would wait, whose clients have long left. */
+const WAITING = 10_000;
+const WAIT_MS = 10_000;
 
 /**
  * Bulkheads in the module's pool: however many questions wait, a delivery finds a connection that no question may take.
@@ -23,18 +29,22 @@ export class Lanes {
   private readonly limits: readonly number[];
   /** Those under way, by lane. */
   private readonly running = LANES.map(() => 0);
-  private readonly waiting = new Map<Lane, (() => void)[]>(LANES.map((lane) => [lane, []]));
+  private readonly waiting = new Map(LANES.map((lane) => [lane, new WaitQueue(WAITING, WAIT_MS, overloaded)]));
 
   constructor(poolSize: number) {
     this.limits = LANES.map((_, index) => Math.max(1, poolSize - 1 - index));
   }
 
-  /** Does the work once its lane is free. */
+  /**
+   * Does the work once its lane is free.
+   *
+   * @throws {NotificationsError} `OVERLOADED` if that is not within ten seconds, or ten thousand wait already.
+   */
   async run<T>(lane: Lane, work: () => Promise<T>): Promise<T> {
     const index = LANES.indexOf(lane);
-    const waiting = this.waiting.get(lane) as (() => void)[];
-    if (waiting.length === 0 && this.isFree(index)) this.running[index] = this.runningIn(index) + 1;
-    else await new Promise<void>((resolve) => waiting.push(resolve));
+    const waiting = this.waiting.get(lane) as WaitQueue;
+    if (waiting.isEmpty && this.isFree(index)) this.running[index] = this.runningIn(index) + 1;
+    else await waiting.wait();
     try {
       return await work();
     } finally {
@@ -46,12 +56,9 @@ export class Lanes {
   private admit(): void {
     for (const lane of ORDER) {
       const index = LANES.indexOf(lane);
-      const waiting = this.waiting.get(lane) as (() => void)[];
-      while (waiting.length > 0 && this.isFree(index)) {
-        // Counted here: by the time that it goes on, others may have asked.
-        this.running[index] = this.runningIn(index) + 1;
-        waiting.shift()?.();
-      }
+      const waiting = this.waiting.get(lane) as WaitQueue;
+      // Counted here: by the time that it goes on, others may have asked.
+      while (this.isFree(index) && waiting.admit()) this.running[index] = this.runningIn(index) + 1;
     }
   }
 
@@ -68,4 +75,9 @@ export class Lanes {
   private runningIn(index: number): number {
     return this.running[index] as number;
   }
+}
+
+function overloaded(): NotificationsError {
+  const message = `The statement waited ${WAIT_MS} ms for a connection of the pool, or found ${WAITING.toLocaleString('en')} waiting before it, and was not sent: Postgres is too slow, or does not answer. Try again later.`;
+  return new NotificationsError('OVERLOADED', message);
 }

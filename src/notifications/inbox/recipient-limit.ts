@@ -1,5 +1,6 @@
 import type { InboxKey } from '../notification.js';
 import { NotificationsError } from '../notifications.error.js';
+import { WaitQueue } from './wait-queue.js';
 
 /** Questions of one recipient under way at once on an instance. */
 const IN_FLIGHT = 4;
@@ -12,8 +13,7 @@ const WAITING = 10_000;
 
 interface Asker {
   underWay: number;
-  /** In their order. */
-  readonly waiting: Set<() => void>;
+  readonly waiting: WaitQueue;
 }
 
 /** Lets each recipient ask a few questions at a time, so that nobody who asks much makes others wait. */
@@ -28,40 +28,30 @@ export class RecipientLimit {
    */
   async run<T>({ tenant, recipient }: InboxKey, work: () => Promise<T>): Promise<T> {
     const name = `${tenant}\0${recipient}`;
-    const asker = this.askers.get(name) ?? { underWay: 0, waiting: new Set() };
+    const asker = this.askers.get(name) ?? {
+      underWay: 0,
+      waiting: new WaitQueue(WAITING_OF_RECIPIENT, WAIT_MS, tooMany),
+    };
     this.askers.set(name, asker);
     if (asker.underWay < IN_FLIGHT) asker.underWay += 1;
     else await this.turn(asker);
     try {
       return await work();
     } finally {
-      const [next] = asker.waiting;
       // The next one takes over this place, so that nobody who asks meanwhile overtakes it.
-      if (next) next();
-      else asker.underWay -= 1;
+      if (!asker.waiting.admit()) asker.underWay -= 1;
       if (asker.underWay === 0) this.askers.delete(name);
     }
   }
 
   private async turn({ waiting }: Asker): Promise<void> {
-    if (waiting.size >= WAITING_OF_RECIPIENT || this.waiting >= WAITING) throw tooMany();
-    await new Promise<void>((resolve, reject) => {
-      const leave = () => {
-        clearTimeout(timer);
-        waiting.delete(go);
-        this.waiting -= 1;
-      };
-      const go = () => {
-        leave();
-        resolve();
-      };
-      const timer = setTimeout(() => {
-        leave();
-        reject(tooMany());
-      }, WAIT_MS);
-      waiting.add(go);
-      this.waiting += 1;
-    });
+    if (this.waiting >= WAITING) throw tooMany();
+    this.waiting += 1;
+    try {
+      await waiting.wait();
+    } finally {
+      this.waiting -= 1;
+    }
   }
 }
 
