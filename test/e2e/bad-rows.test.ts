@@ -110,6 +110,66 @@ describe('Bad rows', () => {
     SLOW_MS,
   );
 
+  test.each(['CRM01', '42501', '42703', '21000', '40001'])(
+    'that a trigger refuses with SQLSTATE %s are parked, and hold up nothing',
+    async (code) => {
+      await onMessage(`IF NEW.title = 'refused' THEN RAISE EXCEPTION 'no' USING ERRCODE = '${code}'; END IF;`);
+      await send('refused');
+      await send('behind');
+      await arrives('behind');
+      await eventually(async () => expect(await crm.parked.list()).toMatchObject([{ error: 'no' }]), PATIENCE);
+    },
+    SLOW_MS,
+  );
+
+  test(
+    'that a trigger does not let be written down or promoted hold up nothing',
+    async () => {
+      await database.query(`
+        CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'append only'; END $$;
+        CREATE TRIGGER keep BEFORE UPDATE ON notifications.outbox FOR EACH ROW
+          WHEN (OLD.payload -> 'recipients' = '["kept"]') EXECUTE FUNCTION keep()`);
+      await send('', ['kept']);
+      await send('never promoted', ['kept']);
+      await send('scheduled');
+      await database.query(`UPDATE notifications.outbox SET deliver_at = now() - interval '1 second'
+        WHERE payload ->> 'title' = 'scheduled'`);
+      await database.query(`INSERT INTO notifications.outbox (payload, deliver_at)
+        SELECT payload, now() - interval '1 minute' FROM notifications.outbox WHERE payload ->> 'title' = 'never promoted'`);
+      await arrives('scheduled');
+      await send('behind');
+      await arrives('behind');
+      expect(lines.some((line) => line.includes('append only'))).toBe(true);
+    },
+    SLOW_MS,
+  );
+
+  test(
+    'or good ones, for an inbox that somebody holds, hold up nobody else, however many',
+    async () => {
+      await crm.notifications.notify('held', { type: 't', title: 'T' });
+      const client = new pg.Client({ connectionString: database.url });
+      await client.connect();
+      cleanup(() => client.end());
+      await client.query('BEGIN');
+      await client.query(`SELECT FROM notifications.inbox WHERE recipient_id = 'held' FOR UPDATE`);
+      await database.query(`
+        INSERT INTO notifications.outbox (payload)
+        SELECT jsonb_build_object('recipients', '["held"]'::jsonb, 'type', 't', 'title', n::text)
+        FROM generate_series(1, 21000) n`);
+      await send('behind');
+      await arrives('behind');
+      await client.query('ROLLBACK');
+      await eventually(async () => expect((await crm.notifications.unreadCount('held')).lastId).toBe(21_001), PATIENCE);
+      const rows = await database.query(`
+        SELECT FROM (SELECT m.title::int - lag(m.title::int) OVER (ORDER BY t.id) AS step
+          FROM notifications.inbox_item t JOIN notifications.message m ON m.id = t.message_id
+          WHERE t.recipient_id = 'held' AND m.title <> 'T') s WHERE step <> 1`);
+      expect(rows).toEqual([]);
+    },
+    SLOW_MS,
+  );
+
   test(
     'that are passed over do not part the rows of a transaction that commits meanwhile',
     async () => {

@@ -2,10 +2,12 @@ import type { InboxKey } from '../notification.js';
 import type { Payload } from '../payload.js';
 import { namesOf } from './delivery-call.js';
 
+/** When a row is tried again that waits for a lock which can't be looked up. */
 const UNSEEN_RETRY_MS = 2_000;
 const FORGET_MS = 60_000;
-/** Upper bound of rows that wait. When it is reached, the relay stops reading. */
-const MAX_HELD = 20_000;
+/** Upper bounds of rows and inboxes that wait. Beyond them rows are set aside, and lose their order. */
+const MAX_ROWS = 100_000;
+const MAX_INBOXES = 500_000;
 
 /** A row of the outbox that keeps the limits. */
 export interface CheckedRow {
@@ -27,8 +29,9 @@ export class HeldRows {
   private locked = new Map<InboxName, InboxKey>();
   /** Something is locked that can't be looked up: it is tried again each time. */
   private isUnclear = false;
-  /** Rows that wait for a lock that can't be looked up, and when each is tried again: by itself, as it costs a time-out. */
-  private readonly unseen = new Map<string, { row: CheckedRow; until: number }>();
+  /** Rows that are let go of at a time of their own. */
+  private readonly timed = new Map<string, { until: number; row?: CheckedRow }>();
+  private surplus: string[] = [];
 
   get positions(): string[] {
     return [...this.held];
@@ -36,10 +39,6 @@ export class HeldRows {
 
   get isEmpty(): boolean {
     return this.held.size === 0 && this.inboxes.size === 0;
-  }
-
-  get isFull(): boolean {
-    return this.held.size >= MAX_HELD || this.inboxes.size >= 10 * MAX_HELD;
   }
 
   /** The inboxes that were found locked. */
@@ -62,27 +61,38 @@ export class HeldRows {
     this.isUnclear = true;
   }
 
-  /** A row that says nothing of its inboxes: somebody has locked it. */
-  holdPosition(pos: string): void {
+  /** A row that says nothing of its inboxes. @param forMs @default until the next {@link update} */
+  holdPosition(pos: string, forMs?: number): void {
     this.held.add(pos);
-    this.isUnclear = true;
+    if (forMs === undefined) this.isUnclear = true;
+    else this.timed.set(pos, { until: performance.now() + forMs });
   }
 
   hold(row: CheckedRow, isUnclear = false): void {
+    const names = inboxesOf(row);
+    if (this.held.size >= MAX_ROWS || this.inboxes.size + names.length > MAX_INBOXES) {
+      this.surplus.push(row.pos);
+      return;
+    }
     this.held.add(row.pos);
-    for (const name of inboxesOf(row)) this.inboxes.add(name);
+    for (const name of names) this.inboxes.add(name);
     this.isUnclear ||= isUnclear;
   }
 
-  /** It waits for a lock that can't be looked up. */
+  /** It waits for a lock that can't be looked up: each try costs a time-out, and so it is tried by itself, and seldom. */
   holdUnseen(row: CheckedRow): void {
-    this.hold(row, true);
-    this.unseen.set(row.pos, { row, until: performance.now() + UNSEEN_RETRY_MS });
+    this.hold(row);
+    this.timed.set(row.pos, { row, until: performance.now() + UNSEEN_RETRY_MS });
   }
 
   /** Has it waited for a lock that couldn't be looked up? */
   wasUnseen({ pos }: CheckedRow): boolean {
-    return this.unseen.has(pos);
+    return this.timed.get(pos)?.row !== undefined;
+  }
+
+  /** Rows that there was no room for, since the last call. */
+  takeSurplus(): string[] {
+    return this.surplus.splice(0);
   }
 
   lock(inboxes: readonly InboxKey[]): void {
@@ -92,19 +102,23 @@ export class HeldRows {
     }
   }
 
-  /** Lets go of all that waits, unless exactly the same inboxes are still locked. */
-  update(stillLocked: readonly InboxKey[]): void {
-    if (!this.isUnclear && stillLocked.length > 0 && stillLocked.length === this.locked.size) return;
+  /** Lets go of all that waits, unless exactly the same inboxes are still locked. @returns whether it has */
+  update(stillLocked: readonly InboxKey[]): boolean {
+    const now = performance.now();
+    const isOver = [...this.timed].some(([pos, { until }]) => until <= now && this.held.has(pos));
+    if (!this.isUnclear && !isOver && stillLocked.length === this.locked.size) return false;
     this.held.clear();
     this.inboxes = new Set();
     this.locked = new Map();
     this.isUnclear = false;
     this.lock(stillLocked);
-    const now = performance.now();
-    for (const [pos, { row, until }] of this.unseen) {
-      if (until > now) this.hold(row, true);
-      else if (until + FORGET_MS < now) this.unseen.delete(pos);
+    for (const [pos, { row, until }] of this.timed) {
+      if (until + FORGET_MS < now) this.timed.delete(pos);
+      else if (until <= now) continue;
+      else if (row) this.hold(row);
+      else this.held.add(pos);
     }
+    return true;
   }
 }
 

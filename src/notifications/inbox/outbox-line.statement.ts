@@ -44,15 +44,23 @@ export function outboxLineStatements(s: string) {
     SELECT pos FROM ${s}.outbox WHERE attempts = ${attempts} AND attempts < ${MAX_ATTEMPTS} AND retry_at <= now()
     ORDER BY retry_at ${order}, pos ${order} LIMIT ${limit}::int FOR UPDATE SKIP LOCKED`;
   return {
-    /** Rows that have become due. Until then no poll looks at them: half a million may wait. */
+    /** Rows that have become due. Until then no poll looks at them: half a million may wait. $1: not these; $2: this alone. */
     promote: {
       name: 'relay_promote',
       text: `
         UPDATE ${s}.outbox SET ready_at = deliver_at, deliver_at = NULL
         WHERE pos IN (
-          SELECT pos FROM ${s}.outbox WHERE deliver_at <= now() ORDER BY deliver_at, pos LIMIT 100
-          FOR UPDATE SKIP LOCKED)
+          SELECT pos FROM ${s}.outbox
+          WHERE deliver_at <= now() AND pos <> ALL ($1::bigint[]) AND ($2::bigint IS NULL OR pos = $2::bigint)
+          ORDER BY deliver_at, pos LIMIT 100 FOR UPDATE SKIP LOCKED)
         RETURNING pos`,
+    },
+    /** What `promote` would take. $1: not these. */
+    findDue: {
+      name: 'relay_find_due',
+      text: `
+        SELECT pos FROM ${s}.outbox WHERE deliver_at <= now() AND pos <> ALL ($1::bigint[])
+        ORDER BY deliver_at, pos LIMIT 100`,
     },
     /** May this instance relay? The lock is held for this moment only. */
     mayLead: { name: 'relay_may_lead', text: `SELECT ${tryLead(s)} AS ok` },
@@ -132,7 +140,7 @@ export function outboxLineStatements(s: string) {
       text: `
         SELECT is_stored, CASE WHEN is_stored THEN false ELSE EXISTS (
           SELECT FROM ${s}.outbox
-          WHERE lower(payload ->> 'id') = $1::uuid::text AND NOT coalesce((payload ->> 'continues')::boolean, false))
+          WHERE lower(payload ->> 'id') = $1::uuid::text AND payload -> 'continues' IS DISTINCT FROM 'true'::jsonb)
         END AS is_waiting
         FROM (SELECT EXISTS (SELECT FROM ${s}.message WHERE id = $1::uuid) AS is_stored) m`,
     },

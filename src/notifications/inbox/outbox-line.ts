@@ -74,9 +74,19 @@ export class OutboxLine {
     return await this.database.run<LineRow>(this.sql.readLate, [ROWS_PER_READ, BYTES_PER_READ, upTo, except]);
   }
 
-  /** Puts scheduled rows that have become due into the line. @returns whether there were any. */
-  async promote(): Promise<boolean> {
-    return (await this.database.run(this.sql.promote)).length > 0;
+  /**
+   * Puts scheduled rows that have become due into the line, up to a hundred.
+   *
+   * @returns their positions. @param except leaves these. @param only takes this one alone.
+   */
+  async promote({ except = [], only }: { except?: readonly string[]; only?: string }): Promise<string[]> {
+    const rows = await this.database.run<{ pos: string }>(this.sql.promote, [except, only ?? null]);
+    return rows.map(({ pos }) => pos);
+  }
+
+  /** The scheduled rows that would be promoted next. */
+  async findDue({ except }: { except: readonly string[] }): Promise<string[]> {
+    return (await this.database.run<{ pos: string }>(this.sql.findDue, [except])).map(({ pos }) => pos);
   }
 
   /** Rows that were set aside and whose time has come. */

@@ -109,7 +109,7 @@ export class RelayDelivery {
     const known = new Set(this.setbacks.map(({ pos }) => pos));
     for (const { pos } of rows) {
       if (known.has(pos)) continue;
-      if (held.has(pos)) this.setbacks.push({ pos, error: LOCKED, waitMs: LOCKED_RETRY_MS });
+      if (held.has(pos)) this.setbacks.push(lockedOut(pos));
       else if (this.options.isClosed()) this.setbacks.push({ pos, error: CLOSED, waitMs: 0 });
     }
   }
@@ -147,8 +147,12 @@ export class RelayDelivery {
     } catch (error) {
       if (isConflict(error) && repeats < MAX_REPEATS) return await this.deliver(batch, held, repeats + 1);
       if (isLockTimeout(error)) return await this.separateLocked(batch, held);
-      if (isRefusal(error)) return await this.separateRefused(batch, held, error);
-      if (!isUnanswered(error)) throw error;
+      if (isRefusal(error) || isConflict(error)) return await this.separateRefused(batch, held, error);
+      if (!isUnanswered(error)) {
+        // Is it the database, or this row, by a trigger or a policy of the host?
+        if (await this.isAccepted(this.statementFor(batch))) return await this.separateRefused(batch, held, error);
+        throw error;
+      }
       if (!this.options.isRetry) {
         const isTooLong = isTimeout(error) && performance.now() - began > LONG_MS;
         this.caution = isTooLong ? MAX_CAUTION + 1 : this.caution + 1;
@@ -175,6 +179,16 @@ export class RelayDelivery {
     held.release(this.suspect.pos);
     this.setbacks.push(this.suspect);
     this.suspect = null;
+  }
+
+  /** Does Postgres accept the statement if there is nothing to deliver? Rights and tables are looked at all the same. */
+  private async isAccepted(statement: Statement): Promise<boolean> {
+    try {
+      await this.database.run(statement, [[NOWHERE]]);
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   /** Does Postgres answer? The first connection of the pool may be the one that has just broken. */
@@ -338,5 +352,11 @@ export class RelayDelivery {
   }
 }
 
-const LOCKED = 'an inbox of it is locked by another transaction';
+/** It is tried again by itself, and has no order any more. */
+export function lockedOut(pos: string): Setback {
+  return { pos, error: 'an inbox of it is locked by another transaction', waitMs: LOCKED_RETRY_MS };
+}
+
+/** A position that no row has. */
+const NOWHERE = '-1';
 const CLOSED = 'the instance that had claimed it has shut down';

@@ -5,8 +5,8 @@ import { HeldRows } from './held-rows.js';
 import { LeaderWatch } from './leader-watch.js';
 import { findLockedInboxes } from './locked-inboxes.js';
 import { type LineRow, OutboxLine, type Parked, type Setback, START } from './outbox-line.js';
-import { isUnanswered } from './postgres-error.js';
-import { type Page, RelayDelivery } from './relay-delivery.js';
+import { isRefusal, isUnanswered } from './postgres-error.js';
+import { lockedOut, type Page, RelayDelivery } from './relay-delivery.js';
 import { Retries } from './retries.js';
 import { RowCheck } from './row-check.js';
 import { Setbacks } from './setbacks.js';
@@ -15,6 +15,8 @@ import { Setbacks } from './setbacks.js';
 const POLL_MS = 1_000;
 /** How soon to look again for the lock of a row or an inbox that waits. */
 const HELD_RETRY_MS = 200;
+/** How soon to try again a row of the outbox that a trigger of the host doesn't let us change. */
+const UNWRITABLE_RETRY_MS = 10_000;
 
 export interface RelayEvents {
   /** Something was delivered to these. */
@@ -42,6 +44,12 @@ export class Relay {
   private readonly held = new HeldRows();
   private readonly watch: LeaderWatch;
   private readonly loop: Periodic;
+  /** While the same locks are held, the line goes on here. */
+  private searchedUpTo = START;
+  /** When rows before that were looked for. */
+  private lateAt = 0;
+  /** Scheduled rows whose promotion is refused, and until when they are left alone. */
+  private readonly unpromoted = new Map<string, number>();
   private closed = false;
 
   constructor(
@@ -60,6 +68,10 @@ export class Relay {
       onDue,
       // Read again at once, they would be refused again at once.
       onLeft: (positions) => positions.forEach((pos) => void this.held.holdPosition(pos)),
+      onRefused: (pos, error) => {
+        this.held.holdPosition(pos, UNWRITABLE_RETRY_MS);
+        onError(error);
+      },
     });
     const createDelivery = (isRetry: boolean) => {
       const onDelivered = (hints: Hint[]) => events.onDelivered(hints);
@@ -70,7 +82,12 @@ export class Relay {
       line: this.line,
       check: this.check,
       delivery: createDelivery(true),
-      setbacks: new Setbacks(this.line, { onParked, onDue, onLeft: () => undefined }),
+      setbacks: new Setbacks(this.line, {
+        onParked,
+        onDue,
+        onLeft: () => undefined,
+        onRefused: (_, error) => onError(error),
+      }),
       onError,
     });
   }
@@ -110,35 +127,66 @@ export class Relay {
 
   private async deliverLine(): Promise<number> {
     await this.setbacks.writeAll();
-    if (!this.held.isEmpty) this.held.update(await findLockedInboxes(this.database, this.held.lockedInboxes));
+    const locked = this.held.isEmpty ? [] : await findLockedInboxes(this.database, this.held.lockedInboxes);
+    const isReleased = this.held.update(locked) || this.held.isEmpty;
     // While another instance holds the lock, nothing is read.
     if (this.watch.isBlocked && !(await this.line.mayLead())) return await this.watch.blocked();
     // Up to here the line was searched: what is left there is held, or waits in `setbacks` to be written.
-    let after = START;
+    let after = isReleased ? START : this.searchedUpTo;
+    this.searchedUpTo = START;
     let isFlood = false;
+    let wasRefused = false;
     let ahead: Promise<LineRow[]> | undefined;
-    while (!this.closed && !this.held.isFull) {
-      const rows = await (ahead ?? this.line.read(this.held.positions, { long: isFlood, after }));
+    while (!this.closed) {
+      const rows: LineRow[] = await (ahead ?? this.line.read(this.held.positions, { long: isFlood, after }));
       ahead = isFlood && rows.length > 0 ? this.readAhead(rows) : undefined;
-      const page = await this.deliver(rows, isFlood, after);
+      const page = await this.deliver(rows, wasRefused, after);
       if (!page.leads) {
         await this.setbacks.writeNow(page.setbacks);
         return await this.watch.blocked();
       }
-      isFlood = page.delivered === 0 && page.setbacks.length > 0;
-      if (isFlood) {
-        this.setbacks.add(page.setbacks);
-        after = rows.at(-1)?.pos ?? after;
-      } else {
+      isFlood = rows.length > 0 && page.delivered === 0;
+      wasRefused = isFlood && page.setbacks.length > 0;
+      if (isFlood) this.setbacks.add(page.setbacks);
+      else {
         ahead = undefined;
         await this.setbacks.writeNow(page.setbacks);
       }
       if (!isFlood || this.setbacks.mustBeWritten) await this.setbacks.writeSome();
-      const promoted = await this.line.promote();
-      if (this.setbacks.isEmpty && !isFlood && after !== START) after = START;
-      else if (rows.length === 0 && !promoted && this.setbacks.isEmpty) break;
+      const promoted = await this.promote();
+      if (promoted) this.lateAt = 0;
+      const isOver = rows.length === 0 && page.delivered === 0 && page.setbacks.length === 0 && !promoted;
+      if (this.setbacks.isEmpty && this.held.isEmpty && !isFlood) {
+        if (isOver && after === START) break;
+        after = START;
+      } else if (isOver && this.setbacks.isEmpty) break;
+      else after = rows.at(-1)?.pos ?? after;
     }
+    this.searchedUpTo = after;
     return this.held.isEmpty ? POLL_MS : HELD_RETRY_MS;
+  }
+
+  /** Puts scheduled rows that have become due into the line. @returns whether there were any. */
+  private async promote(): Promise<boolean> {
+    const now = performance.now();
+    for (const [pos, until] of this.unpromoted) if (until <= now) this.unpromoted.delete(pos);
+    const except = [...this.unpromoted.keys()];
+    try {
+      return (await this.line.promote({ except })).length > 0;
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+    }
+    // A trigger of the host refuses one of them: each by itself.
+    for (const pos of await this.line.findDue({ except })) {
+      try {
+        await this.line.promote({ except, only: pos });
+      } catch (error) {
+        if (!isRefusal(error)) throw error;
+        this.unpromoted.set(pos, now + UNWRITABLE_RETRY_MS);
+        this.events.onError(error);
+      }
+    }
+    return true;
   }
 
   /** While one page of a flood is checked the next one is read: a hundred thousand bad rows take one second instead of two. */
@@ -157,8 +205,10 @@ export class Relay {
   ): Promise<Page & { setbacks: Setback[] }> {
     if (rows.length === 0) this.watch.leads();
     const { good, setbacks } = this.check.check(rows);
-    if (good.length === 0) return { leads: true, hasLed: false, delivered: 0, setbacks };
-    if (after !== START) {
+    const now = performance.now();
+    const isLateDue = good.length > 0 || (rows.length === 0 && now - this.lateAt >= POLL_MS);
+    if (after !== START && isLateDue) {
+      this.lateAt = now;
       // A transaction that has committed meanwhile may have rows on both sides of `after`: its first ones go first.
       const late = this.check.check(
         await this.line.readLate(after, [...this.held.positions, ...this.setbacks.positions]),
@@ -166,9 +216,11 @@ export class Relay {
       good.unshift(...late.good);
       for (const setback of late.setbacks) setbacks.push(setback);
     }
+    if (good.length === 0) return { leads: true, hasLed: false, delivered: 0, setbacks };
     const page = await this.delivery.deliverPage(good, this.held, isFlood);
     if (page.hasLed) this.watch.leads();
     for (const setback of this.delivery.takeSetbacks()) setbacks.push(setback);
+    for (const pos of this.held.takeSurplus()) setbacks.push(lockedOut(pos));
     return { ...page, setbacks };
   }
 }

@@ -1,4 +1,5 @@
 import type { OutboxLine, Parked, Setback } from './outbox-line.js';
+import { isRefusal } from './postgres-error.js';
 
 /** Upper bound of setbacks kept in memory: good rows may stand behind so many bad ones, and are delivered first. */
 const MAX_WAITING = 100_000;
@@ -12,6 +13,8 @@ interface SetbackEvents {
   onDue(inMs: number[]): void;
   /** Somebody else has locked or deleted these rows: they stay in the line. */
   onLeft(positions: string[]): void;
+  /** A trigger of the host doesn't let us change this row: it stays in the line. */
+  onRefused(pos: string, error: unknown): void;
 }
 
 /**
@@ -70,6 +73,19 @@ export class Setbacks {
   }
 
   private async write(setbacks: readonly Setback[]): Promise<void> {
+    try {
+      await this.writeWhole(setbacks);
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      const [first] = setbacks as [Setback];
+      if (setbacks.length === 1) return this.events.onRefused(first.pos, error);
+      const middle = setbacks.length >> 1;
+      await this.write(setbacks.slice(0, middle));
+      await this.write(setbacks.slice(middle));
+    }
+  }
+
+  private async writeWhole(setbacks: readonly Setback[]): Promise<void> {
     const { parked, left, dueInMs } = await this.line.setAside(setbacks);
     this.events.onDue(dueInMs);
     this.events.onLeft(left);
