@@ -3,7 +3,8 @@ import { NotificationsError } from '../notifications.error.js';
 /** The SQLSTATE of an error, also when TypeORM has wrapped it. */
 export function sqlState(error: unknown): string | undefined {
   const { code, driverError } = (error ?? {}) as { code?: unknown; driverError?: unknown };
-  if (typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code)) return code;
+  // Every class of SQLSTATE has a digit; `EPIPE` and `EPERM` are errors of the socket, which `pg` passes on.
+  if (typeof code === 'string' && /^(?=.*\d)[0-9A-Z]{5}$/.test(code)) return code;
   return driverError && driverError !== error ? sqlState(driverError) : undefined;
 }
 
