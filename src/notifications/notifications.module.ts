@@ -128,6 +128,8 @@ export class NotificationsModule
     this.endsAt ??= performance.now() + SHUTDOWN_MS;
     this.database.limitCalls();
     this.http.start();
+    // Not waited for: a run under way ends after its next batch, long before it would be taken for a call that hangs.
+    void this.purge.close();
     await this.hub.shutdown();
   }
 

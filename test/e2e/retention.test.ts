@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Purge } from '../../src/notifications/inbox/purge.js';
+import { NotificationsModule } from '../../src/notifications/index.js';
 import { accessToken, type CrmApp, createMigratedDatabase, startCrmApp } from '../support/crm-app.js';
 import type { TestDatabase } from '../support/database.js';
 import { inboxRows } from '../support/inbox-rows.js';
@@ -55,6 +56,16 @@ describe('Retention', () => {
     // Ids are never given again.
     await crm.notifications.notify('ann', T);
     expect((await inboxRows(database, 'ann'))[0]?.ids).toEqual([3, 4, 5]);
+  });
+
+  test('ends with the beginning of the shutdown, while the host still drains', async () => {
+    const purge = await start({ days: 30 });
+    await crm.notifications.notify('ann', T);
+    await age('inbox_item', '31 days');
+    await crm.app.get(NotificationsModule).beforeApplicationShutdown();
+    await purge.deleteOld();
+    expect((await inboxRows(database, 'ann'))[0]?.ids).toEqual([1]);
+    expect(await crm.notifications.notify('ann', T)).toMatchObject({ status: 'delivered' });
   });
 
   test('below the watermark of mark-all', async () => {

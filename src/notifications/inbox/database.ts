@@ -155,12 +155,16 @@ export class NotificationsDataSource extends DataSource {
    */
   async inTransaction<T>(work: (run: Run) => Promise<T>, lane?: Lane): Promise<T> {
     if (lane) return await this.lanes.run(lane, () => this.inTransaction(work));
-    return await this.limit.run(async () => {
+    return await this.limit.run(async (onAnswer) => {
       const runner = this.createQueryRunner();
       let isCommitting = false;
       try {
         await runner.startTransaction();
-        const result = await work((statement, values = []) => this.execute(runner, statement, values));
+        const result = await work(async <Row>(statement: Statement, values: unknown[] = []) => {
+          const rows = await this.execute<Row>(runner, statement, values);
+          onAnswer();
+          return rows;
+        });
         isCommitting = true;
         await runner.commitTransaction();
         return result;

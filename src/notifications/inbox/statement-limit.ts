@@ -1,4 +1,4 @@
-import type { EventEmitter } from 'node:events';
+import { type EventEmitter, setMaxListeners } from 'node:events';
 import { Socket } from 'node:net';
 import { NotificationsError } from '../notifications.error.js';
 import { type CancellableClient, cancelStatement } from './cancel-statement.js';
@@ -17,7 +17,7 @@ const QUERY_CANCELED = '57014';
  * connection. Healthy calls go on, however long the rest of the shutdown takes.
  */
 export class StatementLimit {
-  /** When each call began. */
+  /** When each call began, or the statement of a transaction that it is at. */
   private readonly calls = new Map<symbol, number>();
   /** Clients of the pool that somebody has. */
   private readonly clients = new Set<CancellableClient>();
@@ -25,6 +25,11 @@ export class StatementLimit {
   private isSet = false;
   private endsAt = Number.POSITIVE_INFINITY;
   private over = false;
+
+  constructor() {
+    // Every socket of the pool listens to the one signal: Node warns of more than ten listeners as of a leak.
+    setMaxListeners(0, this.sockets.signal);
+  }
 
   /** Makes the sockets of the pool's connections, as `pg`'s option `stream`. */
   readonly stream = (): Socket => new Socket({ signal: this.sockets.signal });
@@ -52,14 +57,15 @@ export class StatementLimit {
   /**
    * Runs a call.
    *
+   * @param work calls its argument where a statement of several has been answered: a long transaction does not hang.
    * @throws {NotificationsError} `CLOSED` if it was cancelled: this call has changed nothing.
    */
-  async run<T>(work: () => Promise<T>): Promise<T> {
+  async run<T>(work: (onAnswer: () => void) => Promise<T>): Promise<T> {
     this.check();
     const call = Symbol();
     this.calls.set(call, performance.now());
     try {
-      return await work();
+      return await work(() => this.calls.set(call, performance.now()));
     } catch (error) {
       if (this.over && sqlState(error) === QUERY_CANCELED) throw closed(error);
       throw error;
