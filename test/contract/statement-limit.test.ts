@@ -41,6 +41,6 @@ test('a pool of many connections is no leak to Node', () => {
   // Node's warning goes by these two: jest's process does not hear it.
   const { signal } = Reflect.get(limit, 'sockets') as AbortController;
   expect(getEventListeners(signal, 'abort')).toHaveLength(30);
-  expect(getMaxListeners(signal)).toBe(0);
+  expect(getMaxListeners(signal)).toBeGreaterThanOrEqual(30);
   for (const socket of sockets) socket.destroy();
 });

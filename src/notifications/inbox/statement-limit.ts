@@ -28,7 +28,7 @@ export class StatementLimit {
 
   constructor() {
     // Every socket of the pool listens to the one signal: Node warns of more than ten listeners as of a leak.
-    setMaxListeners(0, this.sockets.signal);
+    setMaxListeners(Infinity, this.sockets.signal);
   }
 
   /** Makes the sockets of the pool's connections, as `pg`'s option `stream`. */
