@@ -7,6 +7,7 @@ import { Keyring } from './broker/keyring.js';
 import { postgresBroker } from './broker/postgres.broker.js';
 import { hostDataSource } from './host-data-source.js';
 import { readBrokerKeys } from './inbox/broker-keys.js';
+import { CallLimit } from './inbox/call-limit.js';
 import { ConnectionCounts } from './inbox/connection-counts.js';
 import { NotificationsDataSource, startErrorOf } from './inbox/database.js';
 import { DirectDelivery } from './inbox/direct-delivery.js';
@@ -43,20 +44,20 @@ export const PROVIDERS: Provider[] = [
     useFactory: (database: NotificationsDataSource) => new InboxStore(database),
   },
   {
+    provide: CallLimit,
+    inject: [NOTIFICATIONS_OPTIONS],
+    useFactory: ({ notifyTimeoutMs }: ResolvedOptions) => new CallLimit(notifyTimeoutMs),
+  },
+  {
     provide: DirectDelivery,
-    inject: [NotificationsDataSource, NOTIFICATIONS_OPTIONS],
-    useFactory: (database: NotificationsDataSource, { notifyTimeoutMs }: ResolvedOptions) =>
-      new DirectDelivery(database, notifyTimeoutMs),
+    inject: [NotificationsDataSource, CallLimit],
+    useFactory: (database: NotificationsDataSource, limit: CallLimit) => new DirectDelivery(database, limit),
   },
   {
     provide: Outbox,
-    inject: [NotificationsDataSource, NOTIFICATIONS_HOST, Relay, NOTIFICATIONS_OPTIONS],
-    useFactory: (
-      database: NotificationsDataSource,
-      host: DataSource,
-      relay: Relay,
-      { notifyTimeoutMs }: ResolvedOptions,
-    ) => new Outbox(database, host, () => relay.wake(), notifyTimeoutMs),
+    inject: [NotificationsDataSource, NOTIFICATIONS_HOST, Relay, CallLimit],
+    useFactory: (database: NotificationsDataSource, host: DataSource, relay: Relay, limit: CallLimit) =>
+      new Outbox(database, host, () => relay.wake(), limit),
   },
   {
     provide: Relay,

@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals';
+import { CallLimit } from '../../src/notifications/inbox/call-limit.js';
 import { GroupCommit } from '../../src/notifications/inbox/group-commit.js';
 import type { NotificationsDataSource } from '../../src/notifications/index.js';
 import { pass, useFakeTimers } from '../client/support/fake-timers.js';
@@ -68,7 +69,8 @@ function start() {
   const commit = new GroupCommit(
     database as unknown as NotificationsDataSource,
     { many, one, oneToStreams, existing },
-    { maxLanes: 2, timeoutMs: TIMEOUT_MS },
+    new CallLimit(TIMEOUT_MS),
+    2,
     () => undefined,
   );
   /** @returns 'stored', or the code of what it was refused with. */

@@ -169,20 +169,24 @@ describe('A Postgres that says nothing', () => {
   );
 
   test(
-    'is kept from filling the memory: 10,000 calls wait, one more is refused at once',
+    'is kept from filling the memory: 10,000 calls wait, whatever they send; one more is refused at once',
     async () => {
       const { crm, proxy } = await startBehindProxy(5_000);
       proxy.silence('all');
       let settled = 0;
-      const calls = Array.from({ length: 10_000 }, async () => {
-        await rejection(crm.notifications.notify('alice', notification('waits')));
+      const deliverAt = new Date(Date.now() + 3_600_000);
+      const ways = [
+        () => crm.notifications.notify('alice', notification('direct')),
+        () => crm.notifications.broadcast(notification('broadcast')),
+        () => crm.notifications.notify('alice', notification('later'), { deliverAt }),
+      ];
+      const calls = Array.from({ length: 10_000 }, async (_, i) => {
+        await rejection(ways[i % ways.length]?.());
         settled += 1;
       });
       await new Promise((resolve) => setImmediate(resolve));
-      const refused = await Promise.all(
-        [0, 1].map(() => rejection(crm.notifications.notify('alice', notification('one more')))),
-      );
-      expect(refused).toMatchObject([{ code: 'OVERLOADED' }, { code: 'OVERLOADED' }]);
+      const refused = await Promise.all(ways.map((send) => rejection(send())));
+      expect(refused).toMatchObject(ways.map(() => ({ code: 'OVERLOADED' })));
       expect(settled).toBe(0);
       proxy.cut();
       proxy.restore();

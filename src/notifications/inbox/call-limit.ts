@@ -4,10 +4,16 @@ import { NotificationsError } from '../notifications.error.js';
 const MAX_CALLS = 10_000;
 const MAX_LENGTH = 64 * 1024 * 1024;
 
-/** Bounds what waits for Postgres: a database that is silent must not fill the memory of its clients. */
+/**
+ * Bounds what waits for Postgres, of all ways to send together: a database that is silent must not fill the memory of its
+ * clients.
+ */
 export class CallLimit {
   private calls = 0;
   private length = 0;
+
+  /** @param timeoutMs how long a call waits for Postgres. */
+  constructor(readonly timeoutMs = 10_000) {}
 
   /** Takes room for a call. @throws {NotificationsError} `OVERLOADED` */
   admit(length: number): void {

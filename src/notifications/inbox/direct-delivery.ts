@@ -1,3 +1,4 @@
+import { CallLimit } from './call-limit.js';
 import type { NotificationsDataSource } from './database.js';
 import { deliverStatements } from './deliver.statement.js';
 import type { Delivery, DeliveryOptions, Outgoing } from './delivery-call.js';
@@ -20,14 +21,14 @@ export class DirectDelivery {
   private readonly notifications: GroupCommit<StoredRow>;
   private readonly broadcasts: GroupCommit<StoredRow>;
 
-  /** @param timeoutMs how long a call waits for Postgres. */
-  constructor(database: NotificationsDataSource, timeoutMs = 10_000) {
+  /** @param limit of calls; that of the outbox is the same one. */
+  constructor(database: NotificationsDataSource, limit = new CallLimit()) {
     const sql = deliverStatements(database.schema);
     const { broadcast, existing } = sql;
     const statements = { many: sql.deliver, one: sql.deliverOne, oneToStreams: sql.deliverOneToStreams, existing };
-    this.notifications = new GroupCommit(database, statements, { maxLanes: BATCHES_AT_ONCE, timeoutMs }, arrivalsOf);
+    this.notifications = new GroupCommit(database, statements, limit, BATCHES_AT_ONCE, arrivalsOf);
     const ofBroadcasts = { many: broadcast, one: broadcast, oneToStreams: broadcast, existing };
-    this.broadcasts = new GroupCommit(database, ofBroadcasts, { maxLanes: 1, timeoutMs }, () => undefined);
+    this.broadcasts = new GroupCommit(database, ofBroadcasts, limit, 1, () => undefined);
   }
 
   /**

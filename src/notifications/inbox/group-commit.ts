@@ -1,5 +1,5 @@
 import { NotificationsError } from '../notifications.error.js';
-import { CallLimit, lateError } from './call-limit.js';
+import { type CallLimit, lateError } from './call-limit.js';
 import type { NotificationsDataSource, Statement } from './database.js';
 import { type Delivery, DeliveryCall, type DeliveryOptions, type Outgoing } from './delivery-call.js';
 import { RECIPIENTS_PER_STATEMENT } from './limits.js';
@@ -31,7 +31,6 @@ export interface Statements {
 export class GroupCommit<Row extends { id: string }> {
   private waiting: DeliveryCall[] = [];
   private readonly unsettled = new Set<DeliveryCall>();
-  private readonly limit = new CallLimit();
   private readonly locked: LockedCalls;
   private deadlines?: NodeJS.Timeout;
   private readonly underWay = new Set<Batch>();
@@ -41,11 +40,16 @@ export class GroupCommit<Row extends { id: string }> {
   private calls = 0;
   private closed = false;
 
-  /** @param arrivalsOf what a message has brought to inboxes, by the rows of the answer. */
+  /**
+   * @param limit of calls, also of those that are sent in other ways.
+   * @param maxLanes batches in flight at most.
+   * @param arrivalsOf what a message has brought to inboxes, by the rows of the answer.
+   */
   constructor(
     private readonly database: NotificationsDataSource,
     private readonly sql: Statements,
-    private readonly options: { maxLanes: number; timeoutMs: number },
+    private readonly limit: CallLimit,
+    private readonly maxLanes: number,
     private readonly arrivalsOf: (rows: Row[]) => Delivery['arrivals'],
   ) {
     const release = (calls: DeliveryCall[]) => {
@@ -90,7 +94,7 @@ export class GroupCommit<Row extends { id: string }> {
   };
 
   private checkDeadlines(): void {
-    const { timeoutMs } = this.options;
+    const { timeoutMs } = this.limit;
     const now = performance.now();
     // The oldest come first.
     for (const call of this.unsettled) {
@@ -101,7 +105,7 @@ export class GroupCommit<Row extends { id: string }> {
   }
 
   private openLaneIfNeeded(): void {
-    if (this.openLanes >= this.options.maxLanes) return;
+    if (this.openLanes >= this.maxLanes) return;
     this.openLanes += 1;
     const lane = this.flush().finally(() => this.lanes.delete(lane));
     this.lanes.add(lane);
@@ -131,8 +135,7 @@ export class GroupCommit<Row extends { id: string }> {
   /** What goes next. Messages to an inbox that is being filled stay behind, and so do those that come after them there. */
   private take(): Batch {
     const alone = this.underWay.size === 0;
-    const { maxLanes } = this.options;
-    const share = alone ? Math.max(MIN_SHARE, Math.ceil(this.waiting.length / maxLanes)) : MESSAGES_PER_STATEMENT;
+    const share = alone ? Math.max(MIN_SHARE, Math.ceil(this.waiting.length / this.maxLanes)) : MESSAGES_PER_STATEMENT;
     const batch = new Batch();
     const behind = new Batch();
     let looked = 0;

@@ -1,7 +1,7 @@
 import type { DataSource, EntityManager, EntitySubscriberInterface, QueryRunner } from 'typeorm';
 import { NotificationsError } from '../notifications.error.js';
 import type { Payload } from '../payload.js';
-import { CallLimit, withDeadline } from './call-limit.js';
+import { type CallLimit, withDeadline } from './call-limit.js';
 import type { NotificationsDataSource, Statement } from './database.js';
 import { isConflict, sqlState, toNotificationsError } from './postgres-error.js';
 
@@ -17,7 +17,6 @@ export class Outbox {
   /** DataSources that tell us of their commits. */
   private readonly watched = new Set<DataSource>();
   private closed = false;
-  private readonly limit = new CallLimit();
   private readonly sameDatabase = new WeakMap<DataSource, Promise<boolean>>();
   private readonly subscriber: EntitySubscriberInterface = {
     beforeTransactionCommit: ({ queryRunner }) => this.onEnding(queryRunner),
@@ -35,13 +34,13 @@ export class Outbox {
   /**
    * @param host the DataSource that `database` was derived from.
    * @param onReady is called when there is something to relay. It must not throw.
-   * @param timeoutMs how long a call without a manager waits for Postgres.
+   * @param limit of calls without a manager; that of the direct delivery is the same one.
    */
   constructor(
     private readonly database: NotificationsDataSource,
     host: DataSource,
     private readonly onReady: () => void,
-    private readonly timeoutMs: number,
+    private readonly limit: CallLimit,
   ) {
     this.sameDatabase.set(host, Promise.resolve(true));
     // From the start: a call that nobody awaits may be the first of a transaction that is just rolling back.
@@ -74,7 +73,7 @@ export class Outbox {
     const { length } = values[0];
     this.limit.admit(length);
     const added = this.database.run(statement, values).finally(() => this.limit.release(length));
-    await withDeadline(this.timeoutMs, added).catch(refuse);
+    await withDeadline(this.limit.timeoutMs, added).catch(refuse);
   }
 
   /** Stops listening to commits of the host. */

@@ -13,7 +13,7 @@ export interface ParkedRow {
   error: string | null;
 }
 
-/** For operators: the rows of the outbox that were refused five times. They stop nothing, and stay until somebody acts. */
+/** For operators: the rows of the outbox that the relay has given up on. They stop nothing, and stay until somebody acts. */
 export class ParkedNotifications {
   constructor(
     private readonly database: NotificationsDataSource,
