@@ -239,8 +239,8 @@ export const MUTANTS: Mutant[] = [
     patches: [
       {
         file: 'inbox/outbox-line.statement.ts',
-        find: 'WHERE deliver_at <= now() ORDER BY',
-        replace: 'WHERE deliver_at IS NOT NULL AND message_id IS NULL ORDER BY',
+        find: 'WHERE deliver_at <= now() AND pos <> ALL ($1::bigint[]) AND ($2',
+        replace: 'WHERE deliver_at IS NOT NULL AND message_id IS NULL AND pos <> ALL ($1::bigint[]) AND ($2',
       },
     ],
     settings: { faults: [] },

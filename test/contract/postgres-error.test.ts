@@ -18,6 +18,7 @@ test.each([
   ['HV00A', false],
   ['P0001', false],
   ['42P01', false],
+  ['CRMNO', false],
 ])('%s is one', (code, unanswered) => {
   expect(sqlState({ driverError: withCode(code) })).toBe(code);
   expect(isUnanswered(withCode(code))).toBe(unanswered);

@@ -2,9 +2,10 @@ import { NotificationsError } from '../notifications.error.js';
 
 /** The SQLSTATE of an error, also when TypeORM has wrapped it. */
 export function sqlState(error: unknown): string | undefined {
-  const { code, driverError } = (error ?? {}) as { code?: unknown; driverError?: unknown };
-  // Every class of SQLSTATE has a digit; `EPIPE` and `EPERM` are errors of the socket, which `pg` passes on.
-  if (typeof code === 'string' && /^(?=.*\d)[0-9A-Z]{5}$/.test(code)) return code;
+  const { code, driverError, syscall } = (error ?? {}) as { code?: unknown; driverError?: unknown; syscall?: unknown };
+  // Every SQLSTATE of Postgres itself has a digit, a trigger's need not; `EPIPE` is an error of the socket, which `pg` passes on.
+  const isOfSystem = syscall !== undefined || /^E[A-Z]+$/.test(String(code));
+  if (typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && !isOfSystem) return code;
   return driverError && driverError !== error ? sqlState(driverError) : undefined;
 }
 
