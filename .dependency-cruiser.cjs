@@ -85,7 +85,7 @@ module.exports = {
   options: {
     doNotFollow: { path: 'node_modules' },
     // Projects of their own, with dependencies of their own.
-    exclude: { path: '^test/package/(crm|nest-1[12]|front-end)/' },
+    exclude: { path: '^test/(package/(crm|nest-1[12]|front-end)|hosts/fixtures)/' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
     enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default'] },

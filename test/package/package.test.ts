@@ -5,9 +5,9 @@ import { EventSource } from 'eventsource';
 import { accessToken, createMigratedDatabase, JWT_SECRET, startCrmApp } from '../support/crm-app.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';
+import { registryAnswers } from '../support/npm-registry.js';
 import { specifiersIn, undocumentedIn } from './declarations.js';
 import { HostProject } from './host-project.js';
-import { run } from './processes.js';
 import { PublishedPackage } from './published-package.js';
 
 const HOSTS = [
@@ -238,13 +238,4 @@ function caller(url: string, token: string) {
     const response = await fetch(`${url}${path}`, { method, headers, body: JSON.stringify(body) });
     return (await response.json()) as Record<string, unknown>;
   };
-}
-
-async function registryAnswers(): Promise<boolean> {
-  try {
-    await run('.', 'npm', ['ping', '--fetch-retries=0', '--fetch-timeout=5000']);
-    return true;
-  } catch {
-    return false;
-  }
 }
