@@ -23,14 +23,10 @@ import { ParkedNotifications } from './inbox/parked.js';
 import { Purge } from './inbox/purge.js';
 import { Relay } from './inbox/relay.js';
 import { NotificationService } from './notification.service.js';
-import {
-  type NotificationsExtras,
-  type NotificationsOptions,
-  type ResolvedOptions,
-  resolveOptions,
-} from './notifications.options.js';
+import { type NotificationsExtras, type NotificationsOptions, type ResolvedOptions } from './notifications.options.js';
 import { PROVIDERS } from './notifications.providers.js';
 import { NOTIFICATIONS_BROKER, NOTIFICATIONS_OPTIONS, NOTIFICATIONS_PATH } from './notifications.tokens.js';
+import { checkExtras, checkWithoutControllers, resolveOptions } from './resolve-options.js';
 import { Hub } from './stream/hub.js';
 
 /**
@@ -51,6 +47,8 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
 })
   .setClassMethodName('forRoot')
   .setExtras<NotificationsExtras>(EXTRAS, (definition, given): DynamicModule => {
+    const isAsync = !definition.providers?.some((provider) => 'useValue' in provider);
+    checkExtras(given, isAsync);
     // One that is given as undefined has its default too, as in `{ path: process.env.NOTIFICATIONS_PATH }`.
     const set = Object.entries(given).filter(([, value]) => value !== undefined);
     const extras: typeof EXTRAS = { ...EXTRAS, ...Object.fromEntries(set) };
@@ -76,7 +74,8 @@ const RESOLVED_OPTIONS = {
   useFactory: (given: NotificationsOptions, path: string | null) => {
     const options = resolveOptions(given);
     // Before anything is connected: nobody would close it after a start that fails.
-    if (path !== null) checkHttpOptions(options);
+    if (path === null) checkWithoutControllers(options);
+    else checkHttpOptions(options);
     return options;
   },
 };

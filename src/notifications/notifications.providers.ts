@@ -115,18 +115,22 @@ export const PROVIDERS: Provider[] = [
   {
     provide: NOTIFICATIONS_BROKER,
     inject: [NotificationsDataSource, NOTIFICATIONS_OPTIONS, Keyring, Incidents],
-    useFactory: (
+    useFactory: async (
       database: NotificationsDataSource,
       { broker = postgresBroker() }: ResolvedOptions,
       keyring: Keyring,
       incidents: Incidents,
-    ) =>
-      broker({
-        channel: database.channel,
-        postgres: database.address,
-        keyring,
-        onDown: (error) => incidents.failed('broker', error),
-      }),
+    ) => {
+      const onDown = (error: unknown) => incidents.failed('broker', error);
+      try {
+        return await broker({ channel: database.channel, postgres: database.address, keyring, onDown });
+      } catch (error) {
+        // The start ends here, and nobody else would close these.
+        await keyring.close();
+        await database.destroy();
+        throw error;
+      }
+    },
   },
   {
     provide: Announcer,

@@ -1,4 +1,5 @@
 import { pause } from './pause.js';
+import { MAX_TIMER_MS } from './timer-limit.js';
 
 /** Runs a task again and again: never twice at once, and at once when woken. */
 export class Periodic {
@@ -24,8 +25,7 @@ export class Periodic {
   start(delayMs = this.intervalMs): void {
     if (this.closed) return;
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.wake(), delayMs);
-    this.timer.unref();
+    this.wait(performance.now() + delayMs);
   }
 
   /** Runs the task now, or once more when the run under way has ended. */
@@ -42,6 +42,16 @@ export class Periodic {
     await this.running;
   }
 
+  /** Wakes at this time. What is longer than a timer can be is waited for in parts. */
+  private wait(until: number): void {
+    const leftMs = until - performance.now();
+    this.timer =
+      leftMs > MAX_TIMER_MS
+        ? setTimeout(() => this.wait(until), MAX_TIMER_MS)
+        : setTimeout(() => this.wake(), Math.max(leftMs, 0));
+    this.timer.unref();
+  }
+
   private async run(): Promise<void> {
     clearTimeout(this.timer);
     let delayMs: number | undefined;
@@ -54,7 +64,7 @@ export class Periodic {
       this.again = false;
       try {
         const result = await this.task();
-        delayMs = typeof result === 'number' ? result : undefined;
+        delayMs = typeof result === 'number' && result >= 0 ? result : undefined;
       } catch (error) {
         delayMs = undefined;
         this.onError(error);

@@ -51,6 +51,20 @@ describe('Options that can not work end the start of the application', () => {
     }
   });
 
+  test.each<[string, (options: never) => ReturnType<typeof postgresBroker>, object, RegExp]>([
+    ['postgresBroker', postgresBroker, { url: 7 }, /postgresBroker\(\): url must be the URL of a Postgres server/],
+    ['postgresBroker', postgresBroker, { timeout: 7 }, /timeout is not an option\. The options are .*timeoutMs/],
+    ['redisBroker', redisBroker, { client: 'tls' }, /redisBroker\(\): client must be an object/],
+    ['redisBroker', redisBroker, { host: 'redis' }, /host is not an option\. The options are .*url/],
+    ['natsBroker', natsBroker, { servers: [] }, /natsBroker\(\): servers must be the URL/],
+    ['natsBroker', natsBroker, { url: 'nats://n' }, /url is not an option\. The options are .*servers/],
+  ])('%s: %#', async (_, broker, options, message) => {
+    await expect((async () => broker(options as never)(context))()).rejects.toMatchObject({
+      code: 'INVALID_OPTIONS',
+      message: expect.stringMatching(message),
+    });
+  });
+
   test('a URL that is none of Redis; its password is not repeated', async () => {
     const start = async () => redisBroker({ url: 'http://user:secret@localhost' })(context);
     await expect(start()).rejects.toMatchObject({

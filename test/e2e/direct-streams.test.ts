@@ -3,7 +3,7 @@ import { type INestApplication, Module, UnauthorizedException } from '@nestjs/co
 import { NestFactory } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { NotificationService, NotificationsModule } from '../../src/notifications/index.js';
-import { resolveOptions } from '../../src/notifications/notifications.options.js';
+import { resolveOptions } from '../../src/notifications/resolve-options.js';
 import { ADAPTERS } from '../support/adapters.js';
 import { useCleanup } from '../support/cleanup.js';
 import { accessToken, type CrmAppOptions, createMigratedDatabase, startCrmApp } from '../support/crm-app.js';

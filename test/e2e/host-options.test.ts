@@ -33,14 +33,25 @@ describe('A host whose options are wrong does not start, and is told why', () =>
   const dataSource = () => new DataSource({ type: 'postgres', url: database.url });
 
   test.each<[string, unknown, RegExp]>([
-    ['poolSize', 0, /poolSize must be a whole number of at least 1, not 0/],
-    ['poolSize', '4', /poolSize must be a whole number of at least 1, not "4"/],
+    ['poolSize', 0, /poolSize must be a whole number from 1 to 1,000, not 0/],
+    ['poolSize', '4', /poolSize must be a whole number from 1 to 1,000, not "4"/],
     ['poolSize', 4n, /poolSize must be .* not 4n/],
-    ['heartbeatMs', 20, /heartbeatMs must be a whole number of at least 100, not 20/],
+    ['heartbeatMs', 20, /heartbeatMs must be a whole number from 100 to 3,600,000, not 20/],
     ['heartbeatMs', null, /heartbeatMs must be .* not null/],
     ['retryMs', -1, /retryMs must be/],
-    ['sweepMs', Number.NaN, /sweepMs must be/],
-    ['maxStreamAgeMs', 1, /maxStreamAgeMs must be a whole number of at least 1000/],
+    ['sweepMs', Number.NaN, /sweepMs must be .* not NaN/],
+    ['sweepMs', 30 * 86_400_000, /sweepMs must be a whole number from 100 to 86,400,000, not 2592000000/],
+    ['heartbeatMs', 2 ** 31, /heartbeatMs must be .* from 100 to 3,600,000/],
+    ['retryMs', 2 ** 31, /retryMs must be .* from 0 to 3,600,000/],
+    ['notifyTimeoutMs', 2 ** 31, /notifyTimeoutMs must be .* from 100 to 3,600,000/],
+    ['slowClientMs', 2 ** 31, /slowClientMs must be .* from 100 to 86,400,000/],
+    ['maxStreamAgeMs', 2 ** 31, /maxStreamAgeMs must be null or .* from 1,000 to 2,147,483,647/],
+    ['poolSize', 1_001, /poolSize must be/],
+    ['maxStreamsPerRecipient', 1e9, /maxStreamsPerRecipient must be/],
+    ['maxStreams', 1e9, /maxStreams must be/],
+    ['maxPendingBytes', 2 ** 40, /maxPendingBytes must be/],
+    ['maxReplay', 1e9, /maxReplay must be/],
+    ['maxStreamAgeMs', 1, /maxStreamAgeMs must be null or a whole number from 1,000 to/],
     ['slowClientMs', 1.5, /slowClientMs must be/],
     ['maxStreamsPerRecipient', 0, /maxStreamsPerRecipient must be/],
     ['maxStreams', 0, /maxStreams must be/],
@@ -51,20 +62,39 @@ describe('A host whose options are wrong does not start, and is told why', () =>
     ['schema', 7, /schema must be a Postgres name .* not 7/],
     ['autoMigrate', 'false', /autoMigrate must be true or false, not "false"/],
     ['acceptAccessTokenInQuery', 'yes', /acceptAccessTokenInQuery must be true or false/],
-    ['retention', { days: 0 }, /retention must be \{ days \} between 0 and 36,500.* not \{"days":0\}/],
-    ['retention', 365, /retention must be \{ days \}/],
-    ['retention', false, /retention must be \{ days \}.* or null/],
+    ['retention', { days: 0 }, /retention\.days must be a number greater than 0, up to 36,500, not 0/],
+    ['retention', { days: '365' }, /retention\.days must be .* not "365"/],
+    ['retention', { days: Number.NaN }, /retention\.days must be .* not NaN/],
+    ['retention', { days: Number.POSITIVE_INFINITY }, /retention\.days must be .* not Infinity/],
+    ['retention', {}, /retention\.days is missing/],
+    ['retention', { days: 365, hours: 1 }, /retention\.hours is not an option\. The options are retention\.days\./],
+    ['retention', 365, /retention must be null or an object such as \{ days: 365 \}, not 365/],
+    ['retention', false, /retention must be null or an object/],
     ['cors', true, /cors must be false or a list of origins .* not true/],
     ['cors', ['*'], /cors must be false or a list of origins/],
     ['cors', ['https://crm.example.com/'], /cors contains .* never the Origin.* Write https:\/\/crm\.example\.com\./],
     ['streamHeaders', 'X-A: 1', /streamHeaders must be an object of headers/],
     ['streamToken', SECRET, /streamToken must be an object .* not of type string/],
-    ['streamToken', { ttlMs: 10 }, /streamToken\.ttlMs must be a whole number of at least 1000/],
+    ['streamToken', { ttlMs: 10 }, /streamToken\.ttlMs must be a whole number from 1,000 to 86,400,000/],
+    ['streamToken', { ttlMs: 1e16 }, /streamToken\.ttlMs must be/],
+    ['streamToken', { ttlMs: '60000' }, /streamToken\.ttlMs must be .* not "60000"/],
+    ['streamToken', { secret: 7 }, /streamToken\.secret must be a string of at least 16 characters, not 7/],
+    [
+      'streamToken',
+      { ttl: 60_000 },
+      /streamToken\.ttl is not an option\. The options are streamToken\.secret, streamToken\.ttlMs\./,
+    ],
     ['streamToken', { secret: 'too-short' }, /streamToken\.secret must be a string of at least 16 characters/],
     ['jwt', SECRET, /jwt must be an object with secret or jwksUri, not of type string/],
     ['jwt', null, /jwt must be an object with secret or jwksUri, not null/],
     ['jwt', { secret: 'too-short' }, /jwt\.secret must be a string of at least 16 characters/],
     ['jwt', { secret: SECRET, jwksUri: 'https://a.example/jwks' }, /jwt needs exactly one of secret/],
+    ['jwt', { secret: 7 }, /jwt\.secret must be a string, not 7/],
+    ['jwt', { secret: JWT_SECRET, recipientclaim: 'id' }, /jwt\.recipientclaim is not an option.*jwt\.recipientClaim/],
+    ['jwt', { secret: JWT_SECRET, recipientClaim: 7 }, /jwt\.recipientClaim must be the name of a claim, not 7/],
+    ['jwt', { secret: JWT_SECRET, tenantClaim: '' }, /jwt\.tenantClaim must be the name of a claim/],
+    ['jwt', { secret: JWT_SECRET, issuer: [] }, /jwt\.issuer must be a string, or a list of strings, not \[\]/],
+    ['jwt', { secret: JWT_SECRET, audience: [7] }, /jwt\.audience must be a string, or a list of strings, not \[7\]/],
     ['jwt', undefined, /exactly one of authenticate\(request\) and jwt/],
     ['authenticate', () => null, /exactly one of authenticate\(request\) and jwt.*both are given/],
     ['authenticate', 'jwt', /authenticate must be a function/],
@@ -78,6 +108,30 @@ describe('A host whose options are wrong does not start, and is told why', () =>
     const { message: told } = await failureOf({ dataSource: dataSource(), jwt: JWT, [name]: value });
     expect(told).toMatch(message);
     expect(told).not.toMatch(/never-to-be-shown|too-short/);
+  });
+
+  test.each<[string, object, RegExp]>([
+    ['controllers', { controllers: 'false' }, /controllers must be true or false, not "false"/],
+    ['isGlobal', { isGlobal: 1 }, /isGlobal must be true or false, not 1/],
+    ['path', { path: ['a', 'b'] }, /path must be a path/],
+    ['path', { path: 'inbox?x' }, /path must be a path/],
+    ['controllerDecorators', { controllerDecorators: [null] }, /controllerDecorators must be a list of decorators/],
+    ['an option', { jwt: JWT }, /jwt has no effect beside useFactory.* return it from there/],
+    ['something else', { pth: 'inbox' }, /pth is not an option\. The options are path, controllers/],
+  ])('%s beside useFactory: refused where the module is defined', (_, extras, message) => {
+    const define = () => NotificationsModule.forRootAsync({ ...extras, useFactory: () => ({ jwt: JWT }) } as never);
+    expect(define).toThrow(
+      expect.objectContaining({ code: 'INVALID_OPTIONS', message: expect.stringMatching(message) }),
+    );
+  });
+
+  test('directStreamPath without controllers: there are no streams of ours to open', async () => {
+    const options = { dataSource: dataSource(), controllers: false, directStreamPath: '/notifications/stream' };
+    const start = startHost({ imports: [NotificationsModule.forRoot(options)] }, { silent: true });
+    await expect(start).rejects.toMatchObject({
+      code: 'INVALID_OPTIONS',
+      message: expect.stringMatching(/directStreamPath needs the controllers.* Leave one of the two out/),
+    });
   });
 
   test('no options at all', async () => {
@@ -108,6 +162,17 @@ describe('A host whose options are wrong does not start, and is told why', () =>
   test('tables that are not there, with autoMigrate off', async () => {
     const { message } = await failureOf({ dataSource: dataSource(), jwt: JWT, autoMigrate: false });
     expect(message).toMatch(/schema 'notifications' are not up to date.* runNotificationsMigrations\(\)/);
+  });
+
+  test('a broker that cannot be made: nothing is left', async () => {
+    const broker = () => {
+      throw new Error('no such broker');
+    };
+    const start = startHost(
+      { imports: [NotificationsModule.forRoot({ dataSource: dataSource(), jwt: JWT, broker })] },
+      { silent: true },
+    );
+    await expect(start).rejects.toThrow('no such broker');
   });
 
   test('a database that is not there: the error of Postgres, and nothing is left', async () => {

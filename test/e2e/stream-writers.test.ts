@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { INestApplication } from '@nestjs/common';
-import { resolveOptions } from '../../src/notifications/notifications.options.js';
+import { resolveOptions } from '../../src/notifications/resolve-options.js';
 import { STREAM_WRITERS } from '../support/adapters.js';
 import { useCleanup } from '../support/cleanup.js';
 import { accessToken, type CrmApp, createMigratedDatabase, startCrmApp } from '../support/crm-app.js';

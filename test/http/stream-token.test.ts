@@ -3,11 +3,8 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { decodeJwt, type JWTPayload, SignJWT } from 'jose';
 import { StreamTokens } from '../../src/notifications/http/stream-token.js';
 import type { NotificationService } from '../../src/notifications/notification.service.js';
-import {
-  type Identity,
-  type NotificationsOptions,
-  resolveOptions,
-} from '../../src/notifications/notifications.options.js';
+import type { Identity, NotificationsOptions } from '../../src/notifications/notifications.options.js';
+import { resolveOptions } from '../../src/notifications/resolve-options.js';
 import { HttpApp } from './support/http-app.js';
 import { openStream } from './support/stream.js';
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import type { InboxStore } from '../../src/notifications/inbox/inbox.store.js';
-import { resolveOptions } from '../../src/notifications/notifications.options.js';
+import { resolveOptions } from '../../src/notifications/resolve-options.js';
 import { Heartbeat } from '../../src/notifications/stream/heartbeat.js';
 import { Hub } from '../../src/notifications/stream/hub.js';
 import { Collected } from '../support/stream-parts.js';

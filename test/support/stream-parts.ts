@@ -1,7 +1,7 @@
 import { NotificationsDataSource } from '../../src/notifications/inbox/database.js';
 import type { Delivery } from '../../src/notifications/inbox/delivery-call.js';
 import { DirectDelivery } from '../../src/notifications/inbox/direct-delivery.js';
-import { resolveOptions } from '../../src/notifications/notifications.options.js';
+import { resolveOptions } from '../../src/notifications/resolve-options.js';
 import type { Frame } from '../../src/notifications/stream/frame.js';
 import { Hub, type HubOptions } from '../../src/notifications/stream/hub.js';
 import { uuidV7 } from '../../src/notifications/uuid-v7.js';

@@ -2,9 +2,10 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { Socket } from 'node:net';
 import type { NatsConnection, NodeConnectionOptions } from '@nats-io/transport-node';
+import { anything, checkOptions, isObject, type Rules, text, textOrList } from '../option-rules.js';
 import type { BrokerFactory } from './broker.js';
 import { optionalPackage } from './optional-package.js';
-import { TransportBroker, type TransportBrokerOptions } from './transport.broker.js';
+import { TRANSPORT_RULES, TransportBroker, type TransportBrokerOptions } from './transport.broker.js';
 import type { Link, LinkEvents, Transport } from './transport.js';
 
 /** How the NATS broker connects. */
@@ -17,8 +18,20 @@ export interface NatsBrokerOptions extends TransportBrokerOptions {
   client?: Omit<NodeConnectionOptions, 'servers'>;
 }
 
-/** Carries hints by NATS core; JetStream is not needed. Needs the package `@nats-io/transport-node`. */
+const RULES: Rules<NatsBrokerOptions> = {
+  ...TRANSPORT_RULES,
+  servers: { ...textOrList('the URL of a NATS server, or a list of them'), isSecret: true },
+  prefix: text('a string'),
+  client: anything('an object with options of the client', isObject),
+};
+
+/**
+ * Carries hints by NATS core; JetStream is not needed. Needs the package `@nats-io/transport-node`.
+ *
+ * @throws {NotificationsError} `INVALID_OPTIONS`
+ */
 export function natsBroker(options: NatsBrokerOptions = {}): BrokerFactory {
+  checkOptions('natsBroker()', options, RULES);
   const { servers = 'nats://localhost:4222', prefix = 'crm-notifications', client, ...rest } = options;
   return async (context) => {
     const nats = await optionalPackage(

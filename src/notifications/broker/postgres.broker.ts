@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { Socket } from 'node:net';
 import pg from 'pg';
+import { checkOptions, type Rules, text } from '../option-rules.js';
 import { prepareSession } from '../postgres-session.js';
 import type { BrokerFactory, PostgresAddress } from './broker.js';
-import { TransportBroker, type TransportBrokerOptions } from './transport.broker.js';
+import { TRANSPORT_RULES, TransportBroker, type TransportBrokerOptions } from './transport.broker.js';
 import type { Link, LinkEvents, Transport } from './transport.js';
 
 /** How the Postgres broker connects. */
@@ -14,6 +15,11 @@ export interface PostgresBrokerOptions extends TransportBrokerOptions {
    */
   url?: string;
 }
+
+const RULES: Rules<PostgresBrokerOptions> = {
+  ...TRANSPORT_RULES,
+  url: { ...text('the URL of a Postgres server'), isSecret: true },
+};
 
 /** A NOTIFY payload must be shorter than 8,000 bytes. */
 const MAX_BYTES = 7_999;
@@ -26,11 +32,15 @@ const NOTIFY = {
 /**
  * Carries hints by LISTEN and NOTIFY: right with one instance and with ten. Two connections of its own, one to listen and
  * one to notify: in the delivering transaction NOTIFY would take a lock that all commits wait for.
+ *
+ * @throws {NotificationsError} `INVALID_OPTIONS`
  */
-export function postgresBroker({ url, ...options }: PostgresBrokerOptions = {}): BrokerFactory {
+export function postgresBroker(options: PostgresBrokerOptions = {}): BrokerFactory {
+  checkOptions('postgresBroker()', options, RULES);
+  const { url, ...rest } = options;
   return (context) => {
     const address = url === undefined ? context.postgres : { connectionString: url };
-    return new TransportBroker(new PostgresTransport(address, context.channel), context, options);
+    return new TransportBroker(new PostgresTransport(address, context.channel), context, rest);
   };
 }
 

@@ -1,8 +1,9 @@
 import type { RedisClientOptions } from 'redis';
 import { NotificationsError } from '../notifications.error.js';
+import { anything, checkOptions, isObject, type Rules, text } from '../option-rules.js';
 import type { BrokerFactory } from './broker.js';
 import { optionalPackage } from './optional-package.js';
-import { TransportBroker, type TransportBrokerOptions } from './transport.broker.js';
+import { TRANSPORT_RULES, TransportBroker, type TransportBrokerOptions } from './transport.broker.js';
 import type { Link, LinkEvents, Transport } from './transport.js';
 
 /** How the Redis broker connects. */
@@ -15,8 +16,20 @@ export interface RedisBrokerOptions extends TransportBrokerOptions {
   client?: Omit<RedisClientOptions, 'url'>;
 }
 
-/** Carries hints by Redis pub/sub. Nothing is stored in Redis. Needs the package `redis`, 5 or 6. */
+const RULES: Rules<RedisBrokerOptions> = {
+  ...TRANSPORT_RULES,
+  url: { ...text('the URL of a Redis server'), isSecret: true },
+  prefix: text('a string'),
+  client: anything('an object with options of the client', isObject),
+};
+
+/**
+ * Carries hints by Redis pub/sub. Nothing is stored in Redis. Needs the package `redis`, 5 or 6.
+ *
+ * @throws {NotificationsError} `INVALID_OPTIONS`
+ */
 export function redisBroker(options: RedisBrokerOptions = {}): BrokerFactory {
+  checkOptions('redisBroker()', options, RULES);
   const { url = 'redis://localhost:6379', prefix = 'crm-notifications', client, ...rest } = options;
   return async (context) => {
     const redis = await optionalPackage('redisBroker()', 'redis', () => import('redis'));

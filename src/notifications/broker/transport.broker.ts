@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { NotificationsError } from '../notifications.error.js';
+import { checkOptions, type Rules, wholeNumber } from '../option-rules.js';
 import type { Broker, BrokerContext, Hint, HintHandler } from './broker.js';
 import { Coalescer } from './coalescer.js';
 import { SIGNATURE_BYTES } from './keyring.js';
@@ -10,11 +10,23 @@ import type { Link, Transport } from './transport.js';
 
 /** When a link to a server of messages is given up. */
 export interface TransportBrokerOptions {
-  /** How often the link is tried; a half-open one is noticed within this time and `timeoutMs`. @default 10_000 */
+  /**
+   * How often the link is tried; a half-open one is noticed within this time and `timeoutMs`. 50 to 3,600,000 ms (an hour).
+   * @default 10_000
+   */
   heartbeatMs?: number;
-  /** How long connecting, sending or a heartbeat may take before the link is given up. @default 5_000 */
+  /**
+   * How long connecting, sending or a heartbeat may take before the link is given up. 50 to 3,600,000 ms (an hour).
+   * @default 5_000
+   */
   timeoutMs?: number;
 }
+
+/** What these options must be, for brokers that have more of them. */
+export const TRANSPORT_RULES: Rules<TransportBrokerOptions> = {
+  heartbeatMs: wholeNumber(50, 3_600_000),
+  timeoutMs: wholeNumber(50, 3_600_000),
+};
 
 const MIN_BACKOFF_MS = 100;
 const MAX_BACKOFF_MS = 5_000;
@@ -46,10 +58,11 @@ export class TransportBroker implements Broker {
   constructor(
     private readonly transport: Transport,
     private readonly context: Pick<BrokerContext, 'keyring' | 'onDown'>,
-    { heartbeatMs = 10_000, timeoutMs = 5_000 }: TransportBrokerOptions = {},
+    options: TransportBrokerOptions = {},
   ) {
-    this.heartbeatMs = checkMs('heartbeatMs', heartbeatMs);
-    this.timeoutMs = checkMs('timeoutMs', timeoutMs);
+    checkOptions('The broker', options, TRANSPORT_RULES);
+    this.heartbeatMs = options.heartbeatMs ?? 10_000;
+    this.timeoutMs = options.timeoutMs ?? 5_000;
     const open: HintHandler = {
       onHints: (hints) => this.closed || this.handler?.onHints(hints),
       onGap: () => this.closed || this.handler?.onGap(),
@@ -180,10 +193,4 @@ export class TransportBroker implements Broker {
       signal.removeEventListener('abort', onAbort);
     }
   }
-}
-
-function checkMs(name: string, value: number): number {
-  if (Number.isInteger(value) && value >= 50 && value <= 3_600_000) return value;
-  const message = `The broker's option ${name} must be a whole number from 50 to 3,600,000, not ${value}.`;
-  throw new NotificationsError('INVALID_OPTIONS', message);
 }

@@ -1,15 +1,13 @@
 import type { Socket } from 'node:net';
 import type { StreamPage } from '../inbox/stream-page.js';
 import type { InboxNumbers } from '../notification.js';
+import { MAX_TIMER_MS } from '../timer-limit.js';
 import type { ConnectedInbox } from './connected-inbox.js';
 import { formatCursor, parseCursor } from './cursor.js';
 import { type CloseReason, closeFrame, type Frame, readyFrame, resetFrame, versionOf } from './frame.js';
 import { type Outlet, Pacer } from './pacer.js';
 import { isGone } from './transport.js';
 import { Update } from './update.js';
-
-/** A timer with a longer delay would fire at once. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 export interface ConnectionOptions extends Outlet {
   lastEventId?: string;

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { JwtVerifier } from '../../../src/notifications/http/jwt-verifier.js';
 import { claimedBy, SignedClaims } from '../../../src/notifications/http/signed-claims.js';
 import { StreamTokens, streamTokenKey } from '../../../src/notifications/http/stream-token.js';
-import { resolveOptions } from '../../../src/notifications/notifications.options.js';
+import { resolveOptions } from '../../../src/notifications/resolve-options.js';
 import { expect } from '../expect.js';
 import { json, mutated, spoiled, text } from '../foreign.js';
 import type { FuzzTarget } from '../target.js';

@@ -11,12 +11,9 @@ import { Test } from '@nestjs/testing';
 import { applyCors } from '../../../src/notifications/http/cors.js';
 import { createControllers, HTTP_PROVIDERS } from '../../../src/notifications/http/http.providers.js';
 import { NotificationService } from '../../../src/notifications/notification.service.js';
-import {
-  type NotificationsExtras,
-  type NotificationsOptions,
-  resolveOptions,
-} from '../../../src/notifications/notifications.options.js';
+import type { NotificationsExtras, NotificationsOptions } from '../../../src/notifications/notifications.options.js';
 import { NOTIFICATIONS_OPTIONS } from '../../../src/notifications/notifications.tokens.js';
+import { resolveOptions } from '../../../src/notifications/resolve-options.js';
 import { Hub } from '../../../src/notifications/stream/hub.js';
 import { FakeNotificationService } from './fake-notification-service.js';
 

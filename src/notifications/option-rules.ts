@@ -1,0 +1,99 @@
+import { NotificationsError } from './notifications.error.js';
+
+/** What an option must be. */
+export interface Rule {
+  /** Goes on after "must be". */
+  readonly text: string;
+  accepts(value: unknown): boolean;
+  /** Its value is never shown: it is, or may hold, a secret. */
+  readonly isSecret?: boolean;
+  /** The rules of its own options, where it is an object of them. */
+  readonly fields?: Rules<object>;
+}
+
+/** A rule for each option. */
+export type Rules<T> = { readonly [K in keyof T]-?: Rule };
+
+export const boolean: Rule = { text: 'true or false', accepts: (value) => typeof value === 'boolean' };
+
+export function wholeNumber(min: number, max: number): Rule {
+  const text = `a whole number from ${min.toLocaleString('en')} to ${max.toLocaleString('en')}`;
+  return { text, accepts: (value) => Number.isInteger(value) && (value as number) >= min && (value as number) <= max };
+}
+
+export function orNull(rule: Rule): Rule {
+  return { ...rule, text: `null or ${rule.text}`, accepts: (value) => value === null || rule.accepts(value) };
+}
+
+export function text(what: string, pattern = /./s): Rule {
+  return { text: what, accepts: (value) => typeof value === 'string' && pattern.test(value) };
+}
+
+export function oneOf(...values: string[]): Rule {
+  return {
+    text: values.map((value) => `'${value}'`).join(' or '),
+    accepts: (value) => typeof value === 'string' && values.includes(value),
+  };
+}
+
+export function textOrList(what: string): Rule {
+  const isText = (value: unknown) => typeof value === 'string' && value !== '';
+  return {
+    text: what,
+    accepts: (value) => isText(value) || (Array.isArray(value) && value.length > 0 && value.every(isText)),
+  };
+}
+
+/** An object with options of its own. */
+export function objectOf<T>(what: string, fields: Rules<T>): Rule {
+  return { text: what, accepts: isObject, isSecret: true, fields: fields as Rules<object> };
+}
+
+export function anything(what: string, accepts: (value: unknown) => boolean): Rule {
+  return { text: what, accepts, isSecret: true };
+}
+
+export function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+export function isFunction(value: unknown): boolean {
+  return typeof value === 'function';
+}
+
+/**
+ * Checks options, and those inside of them. One that is undefined counts as not given.
+ *
+ * @param owner whose options they are, for the message.
+ * @param path of the option that they are part of, such as `jwt.`.
+ * @throws {NotificationsError} `INVALID_OPTIONS`, with the option, what is wrong with it and what is allowed.
+ */
+export function checkOptions<T>(owner: string, given: object, rules: Rules<T>, path = ''): void {
+  for (const [name, value] of Object.entries(given)) {
+    if (value === undefined) continue;
+    const rule: Rule | undefined = Object.hasOwn(rules, name) ? rules[name as keyof T] : undefined;
+    if (!rule) {
+      const names = Object.keys(rules).map((known) => path + known);
+      invalidOptions(owner, `${path}${name} is not an option. The options are ${names.join(', ')}.`);
+    }
+    if (!rule.accepts(value)) invalidOptions(owner, `${path}${name} must be ${rule.text}, not ${shown(value, rule)}.`);
+    if (rule.fields && value !== null) checkOptions(owner, value, rule.fields, `${path}${name}.`);
+  }
+}
+
+/** @throws {NotificationsError} `INVALID_OPTIONS`, always. */
+export function invalidOptions(owner: string, problem: string): never {
+  throw new NotificationsError('INVALID_OPTIONS', `${owner}: ${problem}`);
+}
+
+function shown(value: unknown, { isSecret }: Rule): string {
+  if (value === null) return 'null';
+  if (typeof value === 'bigint') return `${value}n`;
+  if (typeof value === 'number') return String(value);
+  if (isSecret || typeof value === 'symbol') return `of type ${typeof value}`;
+  try {
+    return JSON.stringify(value) ?? `of type ${typeof value}`;
+  } catch {
+    return `of type ${typeof value}`;
+  }
+}
