@@ -125,7 +125,10 @@ export interface NotificationsOptions {
    */
   directStreamPath?: string | null;
 
-  /** Origins that may use the controllers from other sites, with credentials. @default false */
+  /**
+   * Origins whose pages may use the controllers, with credentials. Pages of others, apart from the very origin of the
+   * application, get 403 for streams and changes, unless they bring a token. @default false
+   */
   cors?: false | string[];
   /** Headers of every event stream, or a function that gives them for a request. @default {} */
   streamHeaders?: Record<string, string> | ((request: HttpRequest) => Record<string, string>);

@@ -1,5 +1,6 @@
 import {
   BadRequestException,
+  ForbiddenException,
   HttpException,
   HttpStatus,
   InternalServerErrorException,
@@ -11,6 +12,10 @@ import {
 
 export function badRequest(message: string, cause: unknown): HttpException {
   return new BadRequestException(message, { cause, description: 'Bad Request' });
+}
+
+export function forbidden(message: string): HttpException {
+  return new ForbiddenException(message);
 }
 
 export function tooManyRequests(message: string, cause: unknown): HttpException {

@@ -2,6 +2,7 @@ import { applyDecorators, type Type } from '@nestjs/common';
 import type { NotificationsExtras, ResolvedOptions } from '../notifications.options.js';
 import { Authenticator } from './authenticator.js';
 import { corsMiddleware } from './cors.js';
+import { CrossSite } from './cross-site.js';
 import { DirectStreams } from './direct-streams.js';
 import { HostThrottlers, leaveAlone } from './host-enhancers.js';
 import { HttpDrain } from './http-drain.js';
@@ -14,6 +15,7 @@ import { StreamTokens, streamTokenKey } from './stream-token.js';
 /** What the controllers inject, besides `NotificationService` and `NOTIFICATIONS_OPTIONS`. */
 export const HTTP_PROVIDERS: Type<unknown>[] = [
   Authenticator,
+  CrossSite,
   StreamTokens,
   SocketStreams,
   DirectStreams,

@@ -1,8 +1,8 @@
-import type { ServerResponse } from 'node:http';
 import { type CanActivate, type ExecutionContext, Inject, Injectable, UnauthorizedException } from '@nestjs/common';
 import type { HttpRequest, Identity, ResolvedOptions } from '../notifications.options.js';
 import { NOTIFICATIONS_OPTIONS } from '../notifications.tokens.js';
 import { Authenticator } from './authenticator.js';
+import { CrossSite } from './cross-site.js';
 import { HttpDrain } from './http-drain.js';
 import { refusal } from './http-errors.js';
 import { type HttpResponse, queryParameter, rawResponse } from './http-message.js';
@@ -10,6 +10,9 @@ import { setIdentity } from './identity.js';
 import { markOwn, OwnAnswers } from './own-answers.js';
 import { StreamTokens } from './stream-token.js';
 import { turnOf } from './turn.js';
+
+/** Such a call of another site costs no more than what its own page can ask for. */
+const CHANGES_NOTHING = ['GET', 'HEAD'];
 
 abstract class NotificationsGuard implements CanActivate {
   constructor(
@@ -29,7 +32,7 @@ abstract class NotificationsGuard implements CanActivate {
     rawResponse(response).appendHeader('Vary', 'Authorization, Cookie');
     this.own.expect(request, response, this.kind);
     try {
-      const identity = await this.identify(request, rawResponse(response));
+      const identity = await this.identify(request, response);
       if (!identity) throw new UnauthorizedException(this.remedy);
       setIdentity(request, identity);
       return true;
@@ -42,7 +45,7 @@ abstract class NotificationsGuard implements CanActivate {
 
   protected abstract readonly remedy: string;
   protected abstract readonly kind: 'json' | 'events';
-  protected abstract identify(request: HttpRequest, response: ServerResponse): Promise<Identity | null>;
+  protected abstract identify(request: HttpRequest, response: HttpResponse): Promise<Identity | null>;
 }
 
 /** Guards everything but the stream: normal credentials only. A `?token=` means nothing here. */
@@ -54,13 +57,15 @@ export class InboxGuard extends NotificationsGuard {
   constructor(
     @Inject(HttpDrain) drain: HttpDrain,
     @Inject(OwnAnswers) own: OwnAnswers,
+    @Inject(CrossSite) private readonly crossSite: CrossSite,
     @Inject(Authenticator) private readonly authenticator: Authenticator,
   ) {
     super(drain, own);
   }
 
-  protected identify(request: HttpRequest): Promise<Identity | null> {
-    return this.authenticator.identify(request);
+  protected async identify(request: HttpRequest, response: HttpResponse): Promise<Identity | null> {
+    if (!CHANGES_NOTHING.includes(request.method)) this.crossSite.check(request, response);
+    return await this.authenticator.identify(request);
   }
 }
 
@@ -77,19 +82,23 @@ export class StreamGuard extends NotificationsGuard {
     @Inject(HttpDrain) drain: HttpDrain,
     @Inject(OwnAnswers) own: OwnAnswers,
     @Inject(NOTIFICATIONS_OPTIONS) private readonly options: ResolvedOptions,
+    @Inject(CrossSite) private readonly crossSite: CrossSite,
     @Inject(Authenticator) private readonly authenticator: Authenticator,
     @Inject(StreamTokens) private readonly streamTokens: StreamTokens,
   ) {
     super(drain, own);
   }
 
-  protected async identify(request: HttpRequest, response: ServerResponse): Promise<Identity | null> {
+  protected async identify(request: HttpRequest, response: HttpResponse): Promise<Identity | null> {
     // Behind another request a stream may never have its turn: until then it takes no place from those that have, and
     // its credentials are not checked, which could be out of date by then.
-    const turn = turnOf(response);
+    const turn = turnOf(rawResponse(response));
     if (turn) await turn;
     const token = queryParameter(request, 'token');
-    if (token === undefined) return this.authenticator.identify(request);
+    if (token === undefined) {
+      this.crossSite.check(request, response);
+      return this.authenticator.identify(request);
+    }
     if (typeof token !== 'string' || token === '') return null;
     const mayBeTheHosts = this.options.acceptAccessTokenInQuery && !this.streamTokens.recognizes(token);
     return mayBeTheHosts ? this.authenticator.identifyByToken(token, request) : this.streamTokens.verify(token);
