@@ -3,7 +3,7 @@ import type { EntityManager } from 'typeorm';
 import { describe, invalid, readable } from './invalid.js';
 import type { InboxKey, ListQuery, Notification, Recipient } from './notification.js';
 import type { NotifyOptions, SignalOptions, StreamOptions } from './notification.service.options.js';
-import { checkRecipientId, checkRecipients, checkTenant, instant, LIMITS, signalJson } from './payload.js';
+import { checkRecipientId, checkRecipients, checkTenant, instant, isTooLong, LIMITS, signalJson } from './payload.js';
 import { uuidV7 } from './uuid-v7.js';
 
 /** The most notifications that one call changes, and that one page holds. */
@@ -90,7 +90,7 @@ export function listQueryOf(query: ListQuery): ListQuery {
   if (before !== undefined && !isId(before)) invalid('before', 'must be a notification id.');
   if (unread !== undefined && typeof unread !== 'boolean') invalid('unread', 'must be true or false.');
   const typeIsWrong =
-    typeof type !== 'string' || type.length > 2 * LIMITS.type || /\0/.test(type) || !type.isWellFormed();
+    typeof type !== 'string' || isTooLong(type, LIMITS.type) || /\0/.test(type) || !type.isWellFormed();
   if (type !== undefined && typeIsWrong) invalid('type', 'must be the type of a notification.');
   return copy;
 }

@@ -130,7 +130,10 @@ export interface NotificationsOptions {
    * application, get 403 for streams and changes, unless they bring a token. @default false
    */
   cors?: false | string[];
-  /** Headers of every event stream, or a function that gives them for a request. @default {} */
+  /**
+   * Headers of every event stream, or a function that gives them for a request. Values are printable ASCII. One that
+   * can't be sent ends the start; of a function, the stream gets 500, and the log says why. @default {}
+   */
   streamHeaders?: Record<string, string> | ((request: HttpRequest) => Record<string, string>);
   /** `null` keeps notifications for ever. @default { days: 365 } */
   retention?: RetentionOptions | null;

@@ -135,10 +135,13 @@ export function checkRecipients(value: unknown): void {
 function checkText(name: string, value: unknown, min: number, max: number): asserts value is string {
   if (typeof value !== 'string') invalid(name, `must be a string, not ${describe(value)}.`);
   if (value.length < min) invalid(name, 'must not be empty.');
-  // A character is a code point, as in Postgres' char_length().
-  const tooLong = value.length > max && (value.length > 2 * max || [...value].length > max);
-  if (tooLong) invalid(name, `is too long: ${max.toLocaleString('en')} characters are allowed.`);
+  if (isTooLong(value, max)) invalid(name, `is too long: ${max.toLocaleString('en')} characters are allowed.`);
   checkStorable(name, value);
+}
+
+/** A character is a code point, as in Postgres' char_length(). */
+export function isTooLong(value: string, max: number): boolean {
+  return value.length > max && (value.length > 2 * max || [...value].length > max);
 }
 
 function checkUrl(value: unknown): void {

@@ -54,6 +54,13 @@ describe('jwt with a secret', () => {
     ['expired', () => hs({ ...GOOD, exp: Math.floor(Date.now() / 1000) - 1 })],
     ['not yet valid', () => hs({ ...GOOD, nbf: Math.floor(Date.now() / 1000) + 60 })],
     ['signed with another secret', () => hs(GOOD, { secret: 'some other secret, also long' })],
+    [
+      'with what must be understood, and is not',
+      () => {
+        const text = unsigned({ alg: 'HS256', crit: ['exp2'], exp2: 1 }, { ...GOOD, exp: 4_102_444_800 });
+        return `${text}.${createHmac('sha256', SECRET).update(text).digest('base64url')}`;
+      },
+    ],
     ['of another audience', () => hs({ ...GOOD, aud: 'shop' })],
     ['without audience', () => hs({ ...GOOD, aud: undefined })],
     ['of another issuer', () => hs({ ...GOOD, iss: 'https://evil.example' })],

@@ -115,9 +115,12 @@ describe.each(ADAPTERS)('the event stream on %s', (adapter) => {
   test.each([
     ['an invalid value', 'a\r\nSet-Cookie: x=1'],
     ['no value', undefined],
-  ])('streamHeaders with %s never reach the wire', async (_, value) => {
+    ['Latin-1, which Node sends now so, now so', 'Zoë'],
+    ['what is no Latin-1', '好'],
+  ])('streamHeaders with %s never reach the wire, and the log says why', async (_, value) => {
     await start({ streamHeaders: () => ({ 'X-Region': value as string }) });
     const response = await app.fetch(STREAM);
+    expect(app.log.join('\n')).toMatch(/streamHeaders failed.*X-Region/s);
     expect(response.status).toBe(500);
     expect(response.headers.get('set-cookie')).toBeNull();
     expect(app.service.open).toBe(0);

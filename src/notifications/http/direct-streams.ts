@@ -1,10 +1,4 @@
-import {
-  type IncomingMessage,
-  type Server,
-  type ServerResponse,
-  validateHeaderName,
-  validateHeaderValue,
-} from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { EMPTY } from 'rxjs';
@@ -15,6 +9,7 @@ import { corsMiddleware } from './cors.js';
 import { inboxOf } from './identity.js';
 import { parseLastEventId } from './requests.js';
 import { SocketStreams } from './socket-streams.js';
+import { streamHeadersOf } from './stream-headers.js';
 import { StreamTokens } from './stream-token.js';
 import { canTakeOver } from './take-over.js';
 
@@ -67,11 +62,9 @@ export class DirectStreams implements OnApplicationBootstrap {
       const { expiresAt, validFrom } = identity;
       const lastEventId = parseLastEventId({ headers: request.headers, query });
       const start = { lastEventId, expiresAt, validFrom };
-      const headers = Object.entries(this.headers(request, query));
-      for (const [name, value] of headers) {
-        validateHeaderName(name);
-        validateHeaderValue(name, value);
-      }
+      // A function gets the request as a handler of the host would see it; the request itself may still become the host's.
+      const seen = Object.create(request, { query: { value: query } });
+      const headers = streamHeadersOf(this.options.streamHeaders, seen);
       // Nothing throws any more: the host would reserve a second place.
       let isOpen = true;
       const open = this.sockets.reserve(keyOf(inboxOf(identity)), start, {
@@ -91,13 +84,6 @@ export class DirectStreams implements OnApplicationBootstrap {
       // The host's way ends in the same error, and an answer.
       return false;
     }
-  }
-
-  private headers(request: IncomingMessage, query: unknown): Record<string, string> {
-    const { streamHeaders } = this.options;
-    if (typeof streamHeaders !== 'function') return streamHeaders;
-    // As a handler of the host would see it; the request itself may still become the host's.
-    return streamHeaders(Object.create(request, { query: { value: query } }));
   }
 }
 

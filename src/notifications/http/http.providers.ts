@@ -10,6 +10,7 @@ import { createInboxController } from './inbox.controller.js';
 import { OwnAnswers } from './own-answers.js';
 import { SocketStreams } from './socket-streams.js';
 import { createStreamController } from './stream.controller.js';
+import { checkStreamHeaders } from './stream-headers.js';
 import { StreamTokens, streamTokenKey } from './stream-token.js';
 
 /** What the controllers inject, besides `NotificationService` and `NOTIFICATIONS_OPTIONS`. */
@@ -43,4 +44,5 @@ export function checkHttpOptions(options: ResolvedOptions): void {
   new Authenticator(options);
   streamTokenKey(options);
   if (options.cors) corsMiddleware(options.cors);
+  checkStreamHeaders(options.streamHeaders);
 }

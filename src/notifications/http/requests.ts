@@ -1,7 +1,7 @@
 import { BadRequestException, NotFoundException } from '@nestjs/common';
 import type { ListQuery } from '../notification.js';
 import type { HttpRequest } from '../notifications.options.js';
-import { LIMITS } from '../payload.js';
+import { isTooLong, LIMITS } from '../payload.js';
 import { queryParameter } from './http-message.js';
 
 // Parsed by hand from `unknown`: a host's global pipes validate by its own rules (`forbidNonWhitelisted` refuses every
@@ -48,7 +48,7 @@ export function parseListQuery(query: unknown): ListQuery {
     parsed.unread = unread === 'true';
   }
   if (type !== undefined) {
-    if (!matches(type, /^[^\0]+$/) || !type.isWellFormed() || [...type].length > LIMITS.type) {
+    if (!matches(type, /^[^\0]+$/) || !type.isWellFormed() || isTooLong(type, LIMITS.type)) {
       refuse(`type must be one type of notification, with 1 to ${LIMITS.type} characters.`);
     }
     parsed.type = type;

@@ -20,6 +20,7 @@ import { markOwn } from './own-answers.js';
 import { describeWithoutCredentials } from './redact.js';
 import { parseLastEventId } from './requests.js';
 import { type Open, SocketStreams } from './socket-streams.js';
+import { streamHeadersOf } from './stream-headers.js';
 import { canTakeOver } from './take-over.js';
 
 const OPEN = Symbol('nestjs-crm-notifications:open');
@@ -51,7 +52,7 @@ export class StreamOpener implements CanActivate {
     const response = http.getResponse<HttpResponse>();
     try {
       const raw = rawResponse(response);
-      const headers = Object.entries(this.headers(request));
+      const headers = this.headers(request);
       const open = request.method === 'HEAD' ? () => NO_EVENTS : this.open(request, response);
       for (const [name, value] of headers) raw.setHeader(name, value);
       Object.defineProperty(request, OPEN, { value: open, configurable: true });
@@ -78,11 +79,9 @@ export class StreamOpener implements CanActivate {
     return () => opened;
   }
 
-  private headers(request: HttpRequest): Record<string, string> {
-    const { streamHeaders } = this.options;
-    if (typeof streamHeaders !== 'function') return streamHeaders;
+  private headers(request: HttpRequest): [name: string, value: string][] {
     try {
-      return streamHeaders(request);
+      return streamHeadersOf(this.options.streamHeaders, request);
     } catch (error) {
       if (error instanceof HttpException) throw error;
       this.logger.error(`streamHeaders failed, the stream gets 500. ${describeWithoutCredentials(error, request)}`);
