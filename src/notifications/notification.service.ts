@@ -35,6 +35,7 @@ import type {
   Recipient,
 } from './notification.js';
 import type { NotifyOptions, SignalOptions, StreamOptions } from './notification.service.options.js';
+import { currentContext } from './own-context.js';
 import { checkPayload } from './payload.js';
 import { Hub } from './stream/hub.js';
 
@@ -138,13 +139,13 @@ export class NotificationService {
     return new Observable((subscriber) => {
       const reservation = reserved ?? this.hub.reserve(key, response);
       reserved = undefined;
+      // Operators of the host behind this see what their own request has stored, whoever causes a frame.
+      const inSubscribersContext = currentContext();
       const connection = reservation.connect({
         ...rest,
         output: response,
-        next: (frames) => {
-          for (const frame of frames) subscriber.next(frame);
-        },
-        complete: () => subscriber.complete(),
+        next: (frames) => inSubscribersContext(() => frames.forEach((frame) => void subscriber.next(frame))),
+        complete: () => inSubscribersContext(() => subscriber.complete()),
       });
       return () => connection?.close();
     });
@@ -156,7 +157,7 @@ export class NotificationService {
     // A stream that has not read its inbox yet could not tell this from a disconnect() before its time.
     const streams = this.hub.streamsOf(key);
     await this.inboxes.disconnect(key).catch(refuse);
-    for (const stream of streams) stream.end('revoked');
+    this.hub.end(streams, 'revoked');
     this.announcer.announce([key]);
   }
 

@@ -1,13 +1,15 @@
+import { currentContext } from './own-context.js';
 import { pause } from './pause.js';
 import { MAX_TIMER_MS } from './timer-limit.js';
 
-/** Runs a task again and again: never twice at once, and at once when woken. */
+/** Runs a task again and again: never twice at once, at once when woken, and in its own context whoever wakes it. */
 export class Periodic {
   private timer?: NodeJS.Timeout;
   private running?: Promise<void>;
   private again = false;
   private closed = false;
   private restsUntil = -Infinity;
+  private readonly inOwnContext = currentContext();
 
   /**
    * @param task resolves to the milliseconds until it should run next; to anything else for `intervalMs`.
@@ -25,14 +27,14 @@ export class Periodic {
   start(delayMs = this.intervalMs): void {
     if (this.closed) return;
     clearTimeout(this.timer);
-    this.wait(performance.now() + delayMs);
+    this.inOwnContext(() => this.wait(performance.now() + delayMs));
   }
 
   /** Runs the task now, or once more when the run under way has ended. */
   wake(): void {
     if (this.closed) return;
     this.again = true;
-    this.running ??= this.run();
+    this.running ??= this.inOwnContext(() => this.run());
   }
 
   /** Resolves when the run under way, if any, has ended. */

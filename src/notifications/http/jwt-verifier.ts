@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { NotificationsError } from '../notifications.error.js';
 import type { Identity, JwtOptions } from '../notifications.options.js';
+import { currentContext } from '../own-context.js';
 import { checkRecipientId, checkTenant } from '../payload.js';
 import { serviceUnavailable } from './http-exceptions.js';
 import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from './jose.js';
@@ -93,9 +94,11 @@ export class JwtVerifier {
       invalidOptions("jwt.jwksUri must be an http(s) URL such as 'https://login.example.com/.well-known/jwks.json'.");
     }
     const keys = createRemoteJWKSet(new URL(uri));
+    // All that wait for the keys share one request, and its connection.
+    const inOwnContext = currentContext();
     return async (header, token) => {
       try {
-        return await keys(header, token);
+        return await inOwnContext(() => keys(header, token));
       } catch (error) {
         if (isAboutTheToken(error)) throw error;
         this.logUnreachable(error);

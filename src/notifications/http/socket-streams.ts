@@ -3,6 +3,7 @@ import { Inject, Injectable, type MessageEvent, SSE_ABORT_CONTROLLER } from '@ne
 import { EMPTY, type Observable } from 'rxjs';
 import type { InboxKey } from '../notification.js';
 import type { HttpRequest } from '../notifications.options.js';
+import { currentContext } from '../own-context.js';
 import type { Reservation } from '../stream/admission.js';
 import { Hub } from '../stream/hub.js';
 import { SocketStream, type StreamStart } from '../stream/socket-stream.js';
@@ -20,6 +21,8 @@ const ENDED: AbortController = { signal: AbortSignal.abort(), abort: () => {} };
 /** The streams that go to their client's socket themselves. */
 @Injectable()
 export class SocketStreams {
+  private readonly inOwnContext = currentContext();
+
   constructor(@Inject(Hub) private readonly hub: Hub) {}
 
   /**
@@ -40,7 +43,7 @@ export class SocketStreams {
       if (reservation.isGone) return EMPTY;
       if (canTakeOver(request, response)) {
         const { socket, head, isChunked } = takeOver(response);
-        connect(reservation, new SocketStream(socket, head, isChunked, start));
+        this.inOwnContext(() => connect(reservation, new SocketStream(socket, head, isChunked, start)));
         return EMPTY;
       }
       reservation.release();

@@ -1,3 +1,4 @@
+import { currentContext } from '../own-context.js';
 import { pause } from '../pause.js';
 
 /**
@@ -7,6 +8,7 @@ import { pause } from '../pause.js';
 export class Batched<Question, Answer> {
   private waiting: { question: Question; resolve(answer: Answer): void; reject(error: unknown): void }[] = [];
   private asking = false;
+  private readonly inOwnContext = currentContext();
 
   /** @param answer one answer to each question, in their order; if it rejects, all of them have no answer. */
   constructor(
@@ -18,7 +20,7 @@ export class Batched<Question, Answer> {
   ask(question: Question): Promise<Answer> {
     return new Promise((resolve, reject) => {
       this.waiting.push({ question, resolve, reject });
-      if (!this.asking) void this.run();
+      if (!this.asking) void this.inOwnContext(() => this.run());
     });
   }
 

@@ -2,6 +2,7 @@ import type { EventEmitter } from 'node:events';
 import { DataSource, type DataSourceOptions, type Migration, MigrationExecutor, type QueryRunner } from 'typeorm';
 import type { PostgresAddress } from '../broker/broker.js';
 import { NotificationsError } from '../notifications.error.js';
+import { currentContext } from '../own-context.js';
 import { type SessionClient, surviveErrors } from '../postgres-session.js';
 import { addressOf, connectionOf, type PostgresOptions } from './connection-options.js';
 import { createEntities } from './entities.js';
@@ -60,6 +61,8 @@ export class NotificationsDataSource extends DataSource {
   private readonly limit: StatementLimit;
   private readonly onWait: (reason: string) => void;
   private readonly lanes: Lanes;
+  /** For what outlasts a call: the pool's timer of a connection that is idle. */
+  private readonly inOwnContext = currentContext();
 
   /**
    * @param host how to reach Postgres: the options of the host's DataSource. With replication, its master.
@@ -143,7 +146,7 @@ export class NotificationsDataSource extends DataSource {
       try {
         return await this.execute<Row>(runner, statement, values);
       } finally {
-        await runner.release();
+        await this.inOwnContext(() => runner.release());
       }
     });
   };
@@ -174,7 +177,7 @@ export class NotificationsDataSource extends DataSource {
         if (!isCommitting) this.limit.check();
         throw error;
       } finally {
-        await runner.release();
+        await this.inOwnContext(() => runner.release());
       }
     });
   }

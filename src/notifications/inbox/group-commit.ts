@@ -1,4 +1,5 @@
 import { NotificationsError } from '../notifications.error.js';
+import { currentContext } from '../own-context.js';
 import { type CallLimit, lateError } from './call-limit.js';
 import type { NotificationsDataSource, Statement } from './database.js';
 import { type Delivery, DeliveryCall, type DeliveryOptions, type Outgoing } from './delivery-call.js';
@@ -39,6 +40,7 @@ export class GroupCommit<Row extends { id: string }> {
   private openLanes = 0;
   private calls = 0;
   private closed = false;
+  private readonly inOwnContext = currentContext();
 
   /**
    * @param limit of calls, also of those that are sent in other ways.
@@ -69,13 +71,7 @@ export class GroupCommit<Row extends { id: string }> {
       const call = new DeliveryCall(this.calls++, payload, options, this.onSettled, resolve, reject);
       this.limit.admit(call.json.length);
       this.unsettled.add(call);
-      this.deadlines ??= setInterval(() => this.checkDeadlines(), DEADLINE_CHECK_MS).unref();
-      if (this.locked.concern(call)) {
-        this.locked.add([call], []);
-        return;
-      }
-      this.waiting.push(call);
-      this.openLaneIfNeeded();
+      this.inOwnContext(() => this.begin(call));
     });
   }
 
@@ -83,6 +79,16 @@ export class GroupCommit<Row extends { id: string }> {
     this.closed = true;
     this.locked.close(closedError());
     while (this.lanes.size > 0) await Promise.all(this.lanes);
+  }
+
+  private begin(call: DeliveryCall): void {
+    this.deadlines ??= setInterval(() => this.checkDeadlines(), DEADLINE_CHECK_MS).unref();
+    if (this.locked.concern(call)) {
+      this.locked.add([call], []);
+      return;
+    }
+    this.waiting.push(call);
+    this.openLaneIfNeeded();
   }
 
   private readonly onSettled = (call: DeliveryCall): void => {

@@ -1,5 +1,6 @@
 import type { DataSource, EntityManager, EntitySubscriberInterface, QueryRunner } from 'typeorm';
 import { NotificationsError } from '../notifications.error.js';
+import { currentContext } from '../own-context.js';
 import type { Payload } from '../payload.js';
 import { type CallLimit, withDeadline } from './call-limit.js';
 import type { NotificationsDataSource, Statement } from './database.js';
@@ -17,6 +18,7 @@ export class Outbox {
   /** DataSources that tell us of their commits. */
   private readonly watched = new Set<DataSource>();
   private closed = false;
+  private readonly inOwnContext = currentContext();
   private readonly sameDatabase = new WeakMap<DataSource, Promise<boolean>>();
   private readonly subscriber: EntitySubscriberInterface = {
     beforeTransactionCommit: ({ queryRunner }) => this.onEnding(queryRunner),
@@ -105,7 +107,7 @@ export class Outbox {
     const dataSource = manager.connection;
     let same = this.sameDatabase.get(dataSource);
     if (!same) {
-      same = this.compare(manager);
+      same = this.inOwnContext(() => this.compare(manager));
       this.sameDatabase.set(dataSource, same);
       same.catch(() => this.sameDatabase.delete(dataSource));
     }

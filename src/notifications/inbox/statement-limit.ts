@@ -1,6 +1,7 @@
 import { type EventEmitter, setMaxListeners } from 'node:events';
 import { Socket } from 'node:net';
 import { NotificationsError } from '../notifications.error.js';
+import { currentContext } from '../own-context.js';
 import { type CancellableClient, cancelStatement } from './cancel-statement.js';
 import { sqlState } from './postgres-error.js';
 
@@ -26,13 +27,19 @@ export class StatementLimit {
   private endsAt = Number.POSITIVE_INFINITY;
   private over = false;
 
+  private readonly inOwnContext = currentContext();
+
   constructor() {
     // Every socket of the pool listens to the one signal: Node warns of more than ten listeners as of a leak.
     setMaxListeners(Infinity, this.sockets.signal);
   }
 
-  /** Makes the sockets of the pool's connections, as `pg`'s option `stream`. */
-  readonly stream = (): Socket => new Socket({ signal: this.sockets.signal });
+  /** Makes the sockets of the pool's connections, as `pg`'s option `stream`. They outlast the request that wants the first. */
+  readonly stream = (): Socket => {
+    const socket = new Socket({ signal: this.sockets.signal });
+    const connect = socket.connect.bind(socket) as (...args: unknown[]) => Socket;
+    return Object.assign(socket, { connect: (...args: unknown[]) => this.inOwnContext(() => connect(...args)) });
+  };
 
   watch(pool: EventEmitter): void {
     pool.on('acquire', (client: CancellableClient) => this.clients.add(client));

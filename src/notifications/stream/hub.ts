@@ -4,11 +4,13 @@ import type { ConnectionCount, Counted } from '../inbox/connection-counts.js';
 import type { InboxStore } from '../inbox/inbox.store.js';
 import type { StreamPage } from '../inbox/stream-page.js';
 import type { Change, InboxKey } from '../notification.js';
+import { currentContext } from '../own-context.js';
 import { pause } from '../pause.js';
 import { Admission, type Reservation } from './admission.js';
 import { ConnectedInbox, type InboxReaders } from './connected-inbox.js';
 import { ConnectedInboxes, nameOf } from './connected-inboxes.js';
 import { Connection, type ConnectionLimits, type ConnectionOptions } from './connection.js';
+import type { CloseReason } from './frame.js';
 import { Heartbeat } from './heartbeat.js';
 import { InboxReader } from './inbox-reader.js';
 import { Sweeper } from './sweeper.js';
@@ -38,6 +40,7 @@ export class Hub implements HintHandler, Counted {
   private readonly readers: InboxReaders;
   private readonly sweeper: Sweeper;
   private readonly releaseTimer: NodeJS.Timeout;
+  private readonly inOwnContext = currentContext();
   private closing = false;
   private connectionCount = 0;
   /** Recipients whose number of connections has changed since it was last told. */
@@ -73,19 +76,7 @@ export class Hub implements HintHandler, Counted {
 
   /** Registers a connection, and only then reads: what happens from now on is not missed. {@link reserve} comes first. */
   connect(key: InboxKey, options: ConnectionOptions): Connection {
-    let inbox = this.inboxes.get(key);
-    if (!inbox) {
-      inbox = new ConnectedInbox(key, this.readers, this.onLeft);
-      this.inboxes.add(inbox);
-    }
-    const connection = new Connection(inbox, this.options, options);
-    inbox.connections.add(connection);
-    this.heartbeat.add(connection);
-    this.connectionCount += 1;
-    this.changed.set(nameOf(key), key);
-    if (this.closing) connection.end('shutdown', this.spreadRetry(), SHUTDOWN_MS);
-    else void connection.open();
-    return connection;
+    return this.inOwnContext(() => this.register(key, options));
   }
 
   /** Streams on this instance, of one recipient or of all. */
@@ -103,6 +94,11 @@ export class Hub implements HintHandler, Counted {
   /** The streams of a recipient that there are now. */
   streamsOf(key: InboxKey): Connection[] {
     return [...(this.inboxes.get(key)?.connections ?? [])];
+  }
+
+  /** Ends streams that are still open, telling their clients why. */
+  end(streams: readonly Connection[], reason: CloseReason): void {
+    this.inOwnContext(() => streams.forEach((stream) => void stream.end(reason)));
   }
 
   /** @param arrivals recipient → what has come to that inbox, where it is known already. */
@@ -152,6 +148,22 @@ export class Hub implements HintHandler, Counted {
     await Promise.race([Promise.all(outputs), pause(SHUTDOWN_MS + 100)]);
     // Gone means handed to the kernel; the last bytes leave in a moment.
     await pause(50);
+  }
+
+  private register(key: InboxKey, options: ConnectionOptions): Connection {
+    let inbox = this.inboxes.get(key);
+    if (!inbox) {
+      inbox = new ConnectedInbox(key, this.readers, this.onLeft);
+      this.inboxes.add(inbox);
+    }
+    const connection = new Connection(inbox, this.options, options);
+    inbox.connections.add(connection);
+    this.heartbeat.add(connection);
+    this.connectionCount += 1;
+    this.changed.set(nameOf(key), key);
+    if (this.closing) connection.end('shutdown', this.spreadRetry(), SHUTDOWN_MS);
+    else void connection.open();
+    return connection;
   }
 
   private readonly onLeft = (connection: Connection, inbox: ConnectedInbox): void => {
