@@ -9,6 +9,7 @@ import {
   type OnApplicationBootstrap,
   type OnApplicationShutdown,
 } from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
 import type { Broker } from './broker/broker.js';
 import { Keyring } from './broker/keyring.js';
 import { applyCors } from './http/cors.js';
@@ -107,12 +108,14 @@ export class NotificationsModule
     @Inject(Hub) private readonly hub: Hub,
     @Inject(ConnectionCounts) private readonly counts: ConnectionCounts,
     @Inject(HttpDrain) private readonly http: HttpDrain,
+    @Inject(ModulesContainer) private readonly modules: ModulesContainer,
   ) {
     super();
   }
 
   configure(consumer: MiddlewareConsumer): void {
-    if (this.path !== null) applyCors(consumer, this.path, this.options.cors);
+    if (this.path === null) return;
+    applyCors(consumer, { host: this, modules: this.modules, origins: this.options.cors });
   }
 
   async onApplicationBootstrap(): Promise<void> {

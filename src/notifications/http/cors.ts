@@ -1,7 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type MiddlewareConsumer, RequestMethod } from '@nestjs/common';
+import type { MiddlewareConsumer } from '@nestjs/common';
+import type { ModulesContainer } from '@nestjs/core';
 import cors, { type CorsOptions } from 'cors';
 import { NotificationsError } from '../notifications.error.js';
+import { routesOf } from './own-routes.js';
 
 const OPTIONS: CorsOptions = {
   credentials: true,
@@ -14,17 +16,27 @@ const OPTIONS: CorsOptions = {
 };
 
 /**
- * Lets pages of other origins use the controllers below `path`, errors included. As middleware and not as a guard or an
+ * Lets pages of other origins use the controllers of a module, errors included. As middleware and not as a guard or an
  * interceptor: a preflight has no handler, and what a guard refuses passes no interceptor.
  *
+ * @param host the instance of the module.
  * @throws {NotificationsError} `INVALID_OPTIONS` if an origin is written in a way that no browser ever sends.
  */
-export function applyCors(consumer: MiddlewareConsumer, path: string, origins: false | string[]): void {
+export function applyCors(
+  consumer: MiddlewareConsumer,
+  { host, modules, origins }: { host: object; modules: ModulesContainer; origins: false | string[] },
+): void {
   if (origins === false || origins.length === 0) return;
-  const prefix = path.replace(/^\/+|\/+$/g, '');
+  // Where Nest is asked for routes that overlap, some versions of it run middleware once for each.
+  const seen = new WeakSet<IncomingMessage>();
+  const handle = corsMiddleware(origins);
+  const once: typeof handle = (request, response, next) => {
+    if (seen.has(request)) return next();
+    seen.add(request);
+    handle(request, response, next);
+  };
   // Spelt out, and without wildcard: what lies deeper below the path belongs to the host.
-  const routes = [prefix, `${prefix}/:segment`].map((route) => ({ path: route, method: RequestMethod.ALL }));
-  consumer.apply(corsMiddleware(origins)).forRoutes(...routes);
+  consumer.apply(once).forRoutes(...routesOf(host, modules));
 }
 
 /** The middleware alone. An origin that isn't listed gets no CORS headers at all, and its preflight is not answered. */

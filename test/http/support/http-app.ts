@@ -1,11 +1,13 @@
 import type { AddressInfo } from 'node:net';
 import {
   type INestApplication,
+  Inject,
   type LoggerService,
   type MiddlewareConsumer,
   Module,
   type NestModule,
 } from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
 import { applyCors } from '../../../src/notifications/http/cors.js';
@@ -54,8 +56,10 @@ export class HttpApp {
       ],
     })
     class HostModule implements NestModule {
+      constructor(@Inject(ModulesContainer) private readonly modules: ModulesContainer) {}
+
       configure(consumer: MiddlewareConsumer): void {
-        applyCors(consumer, path, resolved.cors);
+        applyCors(consumer, { host: this, modules: this.modules, origins: resolved.cors });
       }
     }
 
