@@ -41,8 +41,9 @@ export class SocketStreams {
     request[SSE_ABORT_CONTROLLER as unknown as string] = ENDED;
     return () => {
       if (reservation.isGone) return EMPTY;
-      if (canTakeOver(request, response)) {
-        const { socket, head, isChunked } = takeOver(response);
+      const taken = canTakeOver(request, response) ? takeOver(response) : undefined;
+      if (taken) {
+        const { socket, head, isChunked } = taken;
         this.inOwnContext(() => connect(reservation, new SocketStream(socket, head, isChunked, start)));
         return EMPTY;
       }

@@ -47,8 +47,10 @@ export interface Taken {
  *
  * The handle moves to a new socket, as when Node passes a connection to another process. The server is left with a
  * response that has ended and a connection that has closed, and tidies up after both as it always does.
+ *
+ * @returns undefined where middleware of the host holds the head back: then the response has to wait for it.
  */
-export function takeOver(response: ServerResponse): Taken {
+export function takeOver(response: ServerResponse): Taken | undefined {
   const old = response.socket as Socket;
   const { write } = old;
   let head = '';
@@ -57,6 +59,10 @@ export function takeOver(response: ServerResponse): Taken {
   });
   try {
     response.writeHead(response.statusCode, HEADERS);
+    if (!response.headersSent) {
+      old.write = write;
+      return undefined;
+    }
     response.flushHeaders();
   } catch (error) {
     // A host's own writeHead() may throw, and then its exception filter answers.

@@ -1,0 +1,37 @@
+import type { ServerResponse } from 'node:http';
+
+// Middleware puts functions of its own over `writeHead`, `write` and `end` of a response, and calls what was there before: at
+// once, later when a session is stored, or never. What is here looks at what has really happened to the response.
+
+export type Method = 'writeHead' | 'write' | 'end' | 'flushHeaders' | 'setHeader';
+export type Call = (...args: unknown[]) => unknown;
+/** Is told what middleware has thrown, where it can't be thrown any further. */
+export type Report = (error: unknown) => void;
+
+/** Fields that say how a body is sent, and don't fit another body. */
+const OF_THE_BODY = ['etag', 'content-length', 'content-encoding', 'transfer-encoding'];
+
+/** Calls a method as Node has it, past everything that has been put over it. */
+export function callNode(raw: ServerResponse, name: Method, ...args: unknown[]): unknown {
+  let method: Call | undefined;
+  for (let object: object | null = raw; object; object = Object.getPrototypeOf(object)) {
+    if (Object.hasOwn(object, name)) method = (object as Record<Method, Call>)[name];
+  }
+  return method?.apply(raw, args);
+}
+
+/** Puts a function over a method. @returns what was there before. */
+export function putOver(raw: ServerResponse, name: Method, make: (original: Call) => Call): Call {
+  const before = raw[name] as Call | undefined;
+  const original: Call = (...args) => before?.apply(raw, args);
+  Object.defineProperty(raw, name, { value: make(original), configurable: true, writable: true });
+  return original;
+}
+
+export function forgetBody(raw: ServerResponse): void {
+  for (const name of OF_THE_BODY) raw.removeHeader(name);
+}
+
+export function isOfTheBody(header: unknown): boolean {
+  return OF_THE_BODY.includes(String(header).toLowerCase());
+}

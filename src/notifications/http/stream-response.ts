@@ -1,0 +1,124 @@
+import type { ServerResponse } from 'node:http';
+import { callNode, forgetBody, isOfTheBody, putOver, type Report } from './host-response.js';
+import { streamOf } from './http-message.js';
+
+const LOOK_MS = 10;
+/** What follows a head that is held back waits for it this long, and is what may bring it forth then. */
+const HEAD_WAITS_MS = 1_000;
+
+/**
+ * Keeps the frames of an event stream whole, whatever middleware has put over its response.
+ *
+ * Middleware is told the head, and may add fields to it, and is told the end. In between frames go to Node directly: what
+ * buffers, compresses or repeats a body has no place in a stream. And the response ends when the stream does, also where
+ * middleware calls the end that it was given later or never. Where it holds the head back, all that follows goes through it,
+ * in its order.
+ *
+ * @param withinMs how long middleware may hold everything back before the response is cut off.
+ */
+export function keepStreamWhole(raw: ServerResponse, report: Report, withinMs: number): void {
+  /** `direct` once the head is made; `held` where middleware holds it back. */
+  let state: 'before' | 'direct' | 'held' = 'before';
+  let head: unknown[] = [];
+  /** What follows a head that is held back; undefined when it no longer waits. */
+  let waiting: (() => unknown)[] | undefined;
+  let isEnded = false;
+
+  const safely = (call: () => unknown) => {
+    try {
+      call();
+    } catch (error) {
+      report(error);
+      // What follows would not fit.
+      if (state === 'held') streamOf(raw).destroy();
+    }
+  };
+  const watch = (isDone: () => boolean) => {
+    const began = performance.now();
+    const timer = setInterval(() => {
+      const elapsed = performance.now() - began;
+      if (raw.headersSent || elapsed >= HEAD_WAITS_MS) {
+        const calls = waiting ?? [];
+        waiting = undefined;
+        for (const call of calls) safely(call);
+      }
+      if (!waiting && isDone()) clearInterval(timer);
+      else if (elapsed >= withinMs) {
+        clearInterval(timer);
+        report(new Error('nothing was sent within slowClientMs'));
+        streamOf(raw).destroy();
+      }
+    }, LOOK_MS);
+    timer.unref();
+    raw.once('close', () => clearInterval(timer));
+  };
+
+  putOver(raw, 'setHeader', (setHeader) => (name, value) => {
+    return state !== 'before' && isOfTheBody(name) ? raw : setHeader(name, value);
+  });
+
+  putOver(raw, 'writeHead', (writeHead) => (...given) => {
+    if (state === 'held') {
+      // Nest asks again, because it sees no head. Or Node does: what follows has come through to it, and the head has not.
+      if (!raw.headersSent && !isEventStream(given)) callNode(raw, 'writeHead', ...head);
+      return raw;
+    }
+    if (raw.headersSent || !isEventStream(given)) return writeHead(...given);
+    forgetBody(raw);
+    state = 'direct';
+    head = given;
+    try {
+      writeHead(...given);
+    } catch (error) {
+      if (!raw.headersSent) {
+        state = 'before';
+        throw error;
+      }
+      report(error);
+    }
+    // Middleware may still write when the stream has ended.
+    raw.on('error', ignore);
+    if (!raw.headersSent) {
+      state = 'held';
+      waiting = [];
+      watch(() => raw.headersSent);
+    }
+    return raw;
+  });
+
+  putOver(raw, 'flushHeaders', (flushHeaders) => () => {
+    if (state === 'direct') callNode(raw, 'flushHeaders');
+    else if (state === 'before') flushHeaders();
+  });
+
+  putOver(raw, 'write', (write) => (...chunk) => {
+    if (state === 'direct') return callNode(raw, 'write', ...chunk);
+    if (state === 'before') return write(...chunk);
+    if (waiting) waiting.push(() => write(...chunk));
+    else safely(() => write(...chunk));
+    return true;
+  });
+
+  putOver(raw, 'end', (end) => (...chunk) => {
+    if (state === 'before') return end(...chunk);
+    if (isEnded) return raw;
+    isEnded = true;
+    if (state === 'direct') {
+      callNode(raw, 'end', ...chunk);
+      // All the same: by it a session is stored.
+      safely(() => end(...chunk));
+      return raw;
+    }
+    if (waiting) waiting.push(() => end(...chunk));
+    else safely(() => end(...chunk));
+    watch(() => raw.writableEnded);
+    return raw;
+  });
+}
+
+function isEventStream(head: unknown[]): boolean {
+  const headers = head.at(-1) as Record<string, unknown> | undefined;
+  return headers?.['Content-Type'] === 'text/event-stream';
+}
+
+function ignore(): void {}

@@ -1,0 +1,149 @@
+import type { ServerResponse } from 'node:http';
+
+// biome-ignore lint/suspicious/noExplicitAny: the middleware of Express and of Fastify take different types
+type Middleware = (request: any, response: any, next: () => void) => void;
+type Method = 'writeHead' | 'write' | 'end';
+type Call = (...args: unknown[]) => unknown;
+
+export const LATE_MS = 20;
+
+/** Puts a function over a method of each response, as middleware does that wants to know or to change what is sent. */
+function over(method: Method, make: (original: Call, response: ServerResponse) => Call): Middleware {
+  return (_request, response, next) => {
+    response[method] = make(response[method].bind(response), response);
+    next();
+  };
+}
+
+const later = (call: () => unknown) => void setTimeout(call, LATE_MS);
+
+function refuse(): never {
+  throw new Error('middleware of the host');
+}
+
+/** As a session of express-session whose store is asked when the response ends. */
+function endAfter(store: (done: () => void) => void): Middleware {
+  return over('end', (end) => {
+    let isEnded = false;
+    return () => {
+      if (isEnded) return false;
+      isEnded = true;
+      store(() => end());
+      return true;
+    };
+  });
+}
+
+/** Keeps everything until something has been saved, and sends it then in its order. */
+const holdEverything =
+  (store: (done: () => void) => void): Middleware =>
+  (_request, response, next) => {
+    let held: (() => unknown)[] | undefined = [];
+    for (const method of ['writeHead', 'write', 'end'] as const) {
+      const original = response[method].bind(response);
+      response[method] = (...args: unknown[]) => {
+        if (!held) return original(...args);
+        if (held.push(() => original(...args)) === 1) {
+          store(() => {
+            const calls = held ?? [];
+            held = undefined;
+            for (const call of calls) call();
+          });
+        }
+        return method === 'write' ? true : response;
+      };
+    }
+    next();
+  };
+
+/** Says that it compresses, whatever `Cache-Control` says, and keeps what is written for itself. */
+const encode: Middleware = (_request, response, next) => {
+  const { writeHead } = response;
+  response.writeHead = (...head: unknown[]) => {
+    response.setHeader('Content-Encoding', 'gzip');
+    return writeHead.apply(response, head);
+  };
+  response.write = () => true;
+  next();
+};
+
+/** What middleware may do to a response that lasts, and its frames come all the same. */
+export const AROUND_STREAMS: [what: string, middleware: Middleware][] = [
+  ['ends later', endAfter(later)],
+  ['never ends', endAfter(() => {})],
+  [
+    'ends twice',
+    over(
+      'end',
+      (end) =>
+        (...args) =>
+          [end(...args), end(...args)][1],
+    ),
+  ],
+  ['throws at the end', over('end', () => refuse)],
+  [
+    'ends first, and then throws',
+    over('end', (end) => (...args) => [end(...args), refuse()]),
+  ],
+  [
+    'writes later',
+    over(
+      'write',
+      (write) =>
+        (...args) =>
+          [later(() => write(...args)), true][1],
+    ),
+  ],
+  ['never writes', over('write', () => () => true)],
+  [
+    'writes twice',
+    over(
+      'write',
+      (write) =>
+        (...args) =>
+          [write(...args), write(...args)][1],
+    ),
+  ],
+  ['throws at each write', over('write', () => refuse)],
+  [
+    'sends the head twice',
+    over(
+      'writeHead',
+      (head) =>
+        (...args) =>
+          [head(...args), head(...args)][1],
+    ),
+  ],
+  [
+    'sends the head, and then throws',
+    over('writeHead', (head) => (...args) => [head(...args), refuse()]),
+  ],
+  ['holds everything back for a while', holdEverything(later)],
+  ['says that it compresses', encode],
+];
+
+/** What middleware may do to a short answer, and the client is answered nevertheless. */
+export const AROUND_ANSWERS: [what: string, middleware: Middleware, status: number][] = [
+  ['ends later', endAfter(later), 200],
+  [
+    'ends twice',
+    over(
+      'end',
+      (end) =>
+        (...args) =>
+          [end(...args), end(...args)][1],
+    ),
+    200,
+  ],
+  ['throws at the end', over('end', () => refuse), 200],
+  ['holds everything back for a while', holdEverything(later), 200],
+  ['throws at each write', over('write', () => refuse), 500],
+  ['throws at the head', over('writeHead', () => refuse), 500],
+];
+
+/** Lets no head through. */
+export const WITHOUT_HEAD: Middleware = over('writeHead', (_, response) => () => response);
+/** Lets nothing through. */
+export const WITHOUT_ANYTHING: Middleware = holdEverything(() => {});
+/** Lets no answer end. */
+export const WITHOUT_END: Middleware = endAfter(() => {});
