@@ -1,11 +1,11 @@
 import type { ServerResponse } from 'node:http';
 
 // biome-ignore lint/suspicious/noExplicitAny: the middleware of Express and of Fastify take different types
-type Middleware = (request: any, response: any, next: () => void) => void;
+export type Middleware = (request: any, response: any, next: () => void) => void;
 type Method = 'writeHead' | 'write' | 'end';
 type Call = (...args: unknown[]) => unknown;
 
-export const LATE_MS = 20;
+const LATE_MS = 20;
 
 /** Puts a function over a method of each response, as middleware does that wants to know or to change what is sent. */
 function over(method: Method, make: (original: Call, response: ServerResponse) => Call): Middleware {
