@@ -3,6 +3,7 @@ export { inProcessBroker } from './broker/in-process.broker.js';
 export type { Keyring, KeySnapshot, Signature } from './broker/keyring.js';
 export { type PostgresBrokerOptions, postgresBroker } from './broker/postgres.broker.js';
 export type { TransportBrokerOptions } from './broker/transport.broker.js';
+export { urlWithoutToken } from './http/redact.js';
 export { NotificationsDataSource, runNotificationsMigrations } from './inbox/database.js';
 export { type OutboxFigures, OutboxMonitor } from './inbox/outbox-monitor.js';
 export { ParkedNotifications, type ParkedRow } from './inbox/parked.js';

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { describeWithoutCredentials } from '../../src/notifications/http/redact.js';
+import { describeWithoutCredentials, urlWithoutToken } from '../../src/notifications/http/redact.js';
 
 const REQUEST = {
   headers: {
@@ -35,3 +35,15 @@ test.each([[{ headers: {}, query: undefined }], [{ headers: {}, query: null }], 
     expect(describeWithoutCredentials(new Error('a-token'), request)).toMatch(/^Error: a-token\n/);
   },
 );
+
+test.each([
+  ['/notifications/stream?token=a.b-c_d&lastEventId=3', '/notifications/stream?token=[…]&lastEventId=3'],
+  ['https://crm.example.com/n/stream?x=1&token=a%2Fb#end', 'https://crm.example.com/n/stream?x=1&token=[…]'],
+  ['/stream?%74oken=abc&token=def', '/stream?token=[…]&token=[…]'],
+  ['/stream?mytoken=abc&q=token=x', '/stream?mytoken=abc&q=token=x'],
+  ['/stream?token', '/stream?token=[…]'],
+  ['/token=abc', '/token=abc'],
+  ['', ''],
+])('the token of the URL %s is left out', (url, expected) => {
+  expect(urlWithoutToken(url)).toBe(expected);
+});

@@ -17,6 +17,22 @@ export function describeWithoutCredentials(error: unknown, request: HttpRequest)
   return text.replace(JWT, '[…]').replace(URL_TOKEN, '$1[…]');
 }
 
+/**
+ * A URL, or its path and query, in which the value of each parameter `token` is `[…]`: for what writes down the URLs of requests, such
+ * as access logs and traces. All else stays as it is.
+ */
+export function urlWithoutToken(url: string): string {
+  const query = url.indexOf('?') + 1;
+  if (query === 0) return url;
+  const pairs = url.slice(query).split('&');
+  return url.slice(0, query) + pairs.map((pair) => (isToken(pair) ? 'token=[…]' : pair)).join('&');
+}
+
+/** As a parser of the query reads the name: `%74oken` is one, too. */
+function isToken(pair: string): boolean {
+  return new URLSearchParams(pair).has('token');
+}
+
 function credentials(request: HttpRequest): string[] {
   const { authorization, cookie } = request.headers;
   const values = [authorization, cookie, queryParameter(request, 'token')]
