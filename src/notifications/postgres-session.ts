@@ -44,33 +44,50 @@ const SET_ALL = `
 /** A server that goes silent right after it has accepted the connection. */
 const SET_TIMEOUT_MS = 10_000;
 
-/** What a host may have set for its own connections, in the URL or beside it: there it would win over ours. */
+/**
+ * What a host may have set for its own connections, in the URL or beside it. In place of ours it would end statements, or
+ * bring answers in another form.
+ */
 export const SESSION_OF_HOST = [
   'statement_timeout',
   'lock_timeout',
   'idle_in_transaction_session_timeout',
   'query_timeout',
   'application_name',
+  'client_encoding',
+  'replication',
   'verify',
   'onConnect',
-  'stream',
+  'types',
+  'binary',
+  'pipeline',
 ];
 
 /**
- * The address and the startup parameter `options` of a connection with our settings. Options of the host's that are about
- * something else stay.
+ * The address with our settings as its startup parameter `options`. Options of the host's that are about something else
+ * stay; as `pg` has it, those in the URL win over those beside it, and both over the environment's.
  *
- * @param given options that the host has beside the URL.
+ * @param given how the host connects.
  */
-export function withSession(url: string | undefined, given?: string): { url?: string; options: string } {
-  const join = (...parts: unknown[]) => [...parts, STARTUP].filter(Boolean).join(' ');
+export function withSession(given: { connectionString?: string; options?: string; application_name?: string }): {
+  connectionString?: string;
+  options: string;
+  applicationName?: string;
+} {
+  const { connectionString: url } = given;
   // By hand, because the URL of a Unix socket has no host, and `URL` refuses it.
   const start = url?.lastIndexOf('?') ?? -1;
-  if (url === undefined || start === -1) return { url, options: join(given) };
-  const query = new URLSearchParams(url.slice(start));
-  const ofUrl = query.get('options');
+  const query = new URLSearchParams(url === undefined || start === -1 ? '' : url.slice(start));
+  const options = query.get('options') || given.options || process.env.PGOPTIONS;
+  // Ours is another name anyway: the one of the options says more than the one of a URL, which several may share.
+  const applicationName = given.application_name || query.get('application_name') || process.env.PGAPPNAME;
   for (const name of ['options', ...SESSION_OF_HOST]) query.delete(name);
-  return { url: `${url.slice(0, start)}${query.size > 0 ? `?${query}` : ''}`, options: join(given, ofUrl) };
+  const rest = query.size > 0 ? `?${query}` : '';
+  return {
+    connectionString: url === undefined || start === -1 ? url : `${url.slice(0, start)}${rest}`,
+    options: [options, STARTUP].filter(Boolean).join(' '),
+    applicationName,
+  };
 }
 
 /** What a session needs of a `pg` client: a pool of the host's own driver has clients of another class. */

@@ -11,8 +11,10 @@ export async function startInstances(
   database: { url: string },
   count: number,
   notifications: CrmAppOptions['notifications'] = {},
+  dataSource: CrmAppOptions['dataSource'] = {},
 ): Promise<CrmApp[]> {
-  const instances = await Promise.all(Array.from({ length: count }, () => startCrmApp(database, { notifications })));
+  const start = () => startCrmApp(database, { notifications, dataSource });
+  const instances = await Promise.all(Array.from({ length: count }, start));
   await hearEachOther(instances);
   return instances;
 }

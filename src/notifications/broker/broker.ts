@@ -52,7 +52,10 @@ export interface BrokerContext {
   onDown(error: unknown): void;
 }
 
-/** What `pg` needs to connect: a `pg.ClientConfig`. */
+/**
+ * What `pg` needs to connect: a `pg.ClientConfig`, with everything that the host's `DataSource` says about it. Pass all of it
+ * on to a `Client`.
+ */
 export interface PostgresAddress {
   connectionString?: string;
   host?: string;
@@ -61,6 +64,28 @@ export interface PostgresAddress {
   password?: string | (() => string | Promise<string>);
   database?: string;
   ssl?: boolean | object;
+  /** The startup parameter. */
+  options?: string;
+  /** Makes the socket of a connection. */
+  stream?: unknown;
+  connectionTimeoutMillis?: number;
+  application_name?: string;
+  /** The class of connections, where it isn't `pg.Client`. */
+  Client?: new (
+    // biome-ignore lint/suspicious/noExplicitAny: a host's own driver
+    config: any,
+  ) => PgClient;
+}
+
+/** What we use of a `pg.Client`. */
+export interface PgClient {
+  connect(): Promise<unknown>;
+  end(): Promise<void>;
+  // biome-ignore lint/suspicious/noExplicitAny: as in pg
+  query(config: any): Promise<any>;
+  // biome-ignore lint/suspicious/noExplicitAny: as in pg
+  on(event: string, listener: (...values: any[]) => void): unknown;
+  listeners(event: string): unknown[];
 }
 
 /**

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { Socket } from 'node:net';
 import pg from 'pg';
+import { abortableSockets } from '../abortable-sockets.js';
 import { checkOptions, type Rules, text } from '../option-rules.js';
 import { prepareSession } from '../postgres-session.js';
-import type { BrokerFactory, PostgresAddress } from './broker.js';
+import type { BrokerFactory, PgClient, PostgresAddress } from './broker.js';
 import { TRANSPORT_RULES, TransportBroker, type TransportBrokerOptions } from './transport.broker.js';
 import type { Link, LinkEvents, Transport } from './transport.js';
 
@@ -11,7 +11,8 @@ import type { Link, LinkEvents, Transport } from './transport.js';
 export interface PostgresBrokerOptions extends TransportBrokerOptions {
   /**
    * Where LISTEN and NOTIFY go, if not where the module's own connections go. Either way it must be a direct connection:
-   * PgBouncer in transaction mode loses LISTEN. @default the module's own address
+   * PgBouncer in transaction mode loses LISTEN. TLS is that of the DataSource, unless the URL says something else by `sslmode`.
+   * @default the module's own address
    */
   url?: string;
 }
@@ -39,9 +40,14 @@ export function postgresBroker(options: PostgresBrokerOptions = {}): BrokerFacto
   checkOptions('postgresBroker()', options, RULES);
   const { url, ...rest } = options;
   return (context) => {
-    const address = url === undefined ? context.postgres : { connectionString: url };
+    const address = url === undefined ? context.postgres : addressAt(url, context.postgres);
     return new TransportBroker(new PostgresTransport(address, context.channel), context, rest);
   };
+}
+
+/** Another place, which may be another kind of server: its way there and its startup parameters are its own. */
+function addressAt(url: string, { ssl, Client, connectionTimeoutMillis }: PostgresAddress): PostgresAddress {
+  return { connectionString: url, ssl, Client, connectionTimeoutMillis };
 }
 
 class PostgresTransport implements Transport {
@@ -56,15 +62,15 @@ class PostgresTransport implements Transport {
   }
 
   async connect({ onMessage, onLost }: LinkEvents, signal: AbortSignal): Promise<Link> {
-    const open = async (purpose: string) => {
-      const client = new pg.Client({
-        ...this.address,
-        application_name: `notifications ${purpose}`,
-        keepAlive: true,
-        stream: () => new Socket({ signal }),
-      } as pg.ClientConfig);
+    const { Client = pg.Client, ...address } = this.address;
+    const stream = abortableSockets(address.stream, signal);
+    const open = async (purpose: string): Promise<PgClient> => {
+      const application_name = `notifications ${purpose}`;
+      const client: PgClient = new Client({ ...address, application_name, keepAlive: true, stream });
       client.on('error', onLost);
       client.on('end', () => onLost(new Error('Postgres closed the connection')));
+      // A driver of the host's may have other sockets than ours.
+      signal.addEventListener('abort', () => void client.end().catch(() => undefined), { once: true });
       await client.connect();
       await prepareSession(client);
       return client;

@@ -1,11 +1,12 @@
-import { Socket } from 'node:net';
 import pg from 'pg';
+import type { SocketFactory } from '../abortable-sockets.js';
 
 /** What cancelling needs of a `pg` client. */
 export interface CancellableClient {
   readonly host?: string;
   readonly port?: number;
   readonly ssl?: boolean | object;
+  readonly sslNegotiation?: string;
   readonly processID?: number | null;
   readonly secretKey?: number | null;
 }
@@ -14,6 +15,7 @@ export interface CancellableClient {
 type CancelConnection = {
   on(event: 'error', listener: () => void): void;
   once(event: 'connect' | 'sslconnect', listener: () => void): void;
+  requestSsl(): void;
   connect(port: number | string, host?: string): void;
   cancel(processID: number, secretKey: number): void;
 };
@@ -25,16 +27,15 @@ type CancelConnection = {
  *
  * https://www.postgresql.org/docs/18/protocol-flow.html#PROTOCOL-FLOW-CANCELING-REQUESTS
  *
- * @param signal ends the connection.
+ * @param stream makes its socket.
  */
-export function cancelStatement(
-  { host, port, ssl, processID, secretKey }: CancellableClient,
-  signal: AbortSignal,
-): void {
+export function cancelStatement(client: CancellableClient, stream: SocketFactory): void {
+  const { host, port, ssl, sslNegotiation, processID, secretKey } = client;
   if (typeof processID !== 'number' || typeof secretKey !== 'number' || port === undefined) return;
-  const config = { ssl, stream: () => new Socket({ signal }) };
-  const connection = new pg.Connection(config as never) as unknown as CancelConnection;
+  const connection = new pg.Connection({ ssl, sslNegotiation, stream } as never) as unknown as CancelConnection;
   connection.on('error', () => {});
+  // pg leaves the request for TLS to its Client.
+  if (ssl && sslNegotiation !== 'direct') connection.once('connect', () => connection.requestSsl());
   connection.once(ssl ? 'sslconnect' : 'connect', () => connection.cancel(processID, secretKey));
   if (host?.startsWith('/')) connection.connect(`${host}/.s.PGSQL.${port}`);
   else connection.connect(port, host);

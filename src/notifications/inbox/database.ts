@@ -4,12 +4,13 @@ import type { PostgresAddress } from '../broker/broker.js';
 import { NotificationsError } from '../notifications.error.js';
 import { currentContext } from '../own-context.js';
 import { type SessionClient, surviveErrors } from '../postgres-session.js';
-import { addressOf, connectionOf, type PostgresOptions } from './connection-options.js';
+import { OwnConnections } from './connection-options.js';
 import { createEntities } from './entities.js';
 import { type Lane, Lanes } from './lanes.js';
 import { MigrationWait } from './migration-wait.js';
 import { createMigrations } from './migrations.js';
 import { sqlState } from './postgres-error.js';
+import { checkVersion, connectErrorOf, IDENTITY, type ServerIdentity } from './server-identity.js';
 import { closed, StatementLimit } from './statement-limit.js';
 
 /** A statement with a name, so that each connection parses and plans it once. */
@@ -61,6 +62,8 @@ export class NotificationsDataSource extends DataSource {
   private readonly limit: StatementLimit;
   private readonly onWait: (reason: string) => void;
   private readonly lanes: Lanes;
+  private readonly connections: OwnConnections;
+  private server?: ServerIdentity;
   /** For what outlasts a call: the pool's timer of a connection that is idle. */
   private readonly inOwnContext = currentContext();
 
@@ -77,8 +80,9 @@ export class NotificationsDataSource extends DataSource {
     }
     const tables = createEntities(schema);
     const limit = new StatementLimit();
+    const connections = new OwnConnections(poolSize, (stream) => limit.socketsOf(stream));
     super({
-      ...connectionOf(host, poolSize, limit.stream),
+      ...connections.optionsFor(host),
       schema,
       entities: Object.values(tables),
       migrations: createMigrations(schema),
@@ -90,6 +94,7 @@ export class NotificationsDataSource extends DataSource {
     this.limit = limit;
     this.onWait = onWait;
     this.lanes = new Lanes(poolSize);
+    this.connections = connections;
   }
 
   /**
@@ -113,25 +118,35 @@ export class NotificationsDataSource extends DataSource {
     return database;
   }
 
-  /** Connects. */
+  /** Connects. @throws {NotificationsError} `INVALID_OPTIONS` if the server is older than Postgres 13. */
   override async initialize(): Promise<this> {
-    await super.initialize();
+    await super.initialize().catch((error) => {
+      throw connectErrorOf(error);
+    });
     const { master: pool } = this.driver as unknown as { master: EventEmitter };
     // Between the moment in which the pool hands a client out and the one in which TypeORM listens to it nobody does.
     pool.on('acquire', (client: SessionClient) => surviveErrors(client));
     this.limit.watch(pool);
+    try {
+      const [server] = await this.query<[ServerIdentity]>(IDENTITY);
+      checkVersion(server);
+      this.server = server;
+    } catch (error) {
+      await this.destroy();
+      throw error;
+    }
     return this;
   }
 
   /** Names the instances that share these tables, for brokers that know nothing of Postgres. */
   get channel(): string {
-    const { database } = this.driver;
-    return `${database}.${this.schema}`;
+    // As Postgres names it: there are many ways to say it in options.
+    return `${this.server?.database}.${this.schema}`;
   }
 
   /** How `pg` reaches this database, for connections that are no part of the pool. */
   get address(): PostgresAddress {
-    return addressOf(this.options as PostgresOptions);
+    return this.connections.address;
   }
 
   /**

@@ -1,5 +1,5 @@
 import { type EventEmitter, setMaxListeners } from 'node:events';
-import { Socket } from 'node:net';
+import { abortableSockets, type SocketFactory } from '../abortable-sockets.js';
 import { NotificationsError } from '../notifications.error.js';
 import { currentContext } from '../own-context.js';
 import { type CancellableClient, cancelStatement } from './cancel-statement.js';
@@ -28,18 +28,25 @@ export class StatementLimit {
   private over = false;
 
   private readonly inOwnContext = currentContext();
+  private stream?: SocketFactory;
 
   constructor() {
     // Every socket of the pool listens to the one signal: Node warns of more than ten listeners as of a leak.
     setMaxListeners(Infinity, this.sockets.signal);
   }
 
-  /** Makes the sockets of the pool's connections, as `pg`'s option `stream`. They outlast the request that wants the first. */
-  readonly stream = (): Socket => {
-    const socket = new Socket({ signal: this.sockets.signal });
-    const connect = socket.connect.bind(socket) as (...args: unknown[]) => Socket;
-    return Object.assign(socket, { connect: (...args: unknown[]) => this.inOwnContext(() => connect(...args)) });
-  };
+  /** Makes the sockets of the pool's connections, which outlast the request that wants the first. @param stream as the host makes its own */
+  socketsOf(stream: unknown): SocketFactory {
+    const make = abortableSockets(stream, this.sockets.signal);
+    this.stream = (config) => {
+      const socket = make(config) as ReturnType<SocketFactory> & { connect?: (...args: unknown[]) => unknown };
+      const connect = socket.connect?.bind(socket);
+      return connect
+        ? Object.assign(socket, { connect: (...args: unknown[]) => this.inOwnContext(() => connect(...args)) })
+        : socket;
+    };
+    return this.stream;
+  }
 
   watch(pool: EventEmitter): void {
     pool.on('acquire', (client: CancellableClient) => this.clients.add(client));
@@ -98,7 +105,8 @@ export class StatementLimit {
 
   private cut(): void {
     this.over = true;
-    for (const client of this.clients) cancelStatement(client, this.sockets.signal);
+    const { stream } = this;
+    if (stream) for (const client of this.clients) cancelStatement(client, stream);
     // What Postgres has not answered by then is not known to be stored: its connection ends, and the call with it.
     setTimeout(() => this.sockets.abort(new Error('the application has shut down')), CANCEL_MS).unref();
   }
