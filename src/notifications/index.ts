@@ -1,3 +1,6 @@
+// First: what comes after may fail in a less telling way.
+import './node-version.js';
+
 export type { Broker, BrokerContext, BrokerFactory, Hint, HintHandler } from './broker/broker.js';
 export { inProcessBroker } from './broker/in-process.broker.js';
 export type { Keyring, KeySnapshot, Signature } from './broker/keyring.js';

@@ -1,4 +1,5 @@
 import { isDataSource } from './data-source-form.js';
+import { isSchemaName, SCHEMA_RULE } from './inbox/schema-name.js';
 import type {
   JwtOptions,
   NotificationsExtras,
@@ -74,7 +75,7 @@ const RETENTION: Rules<RetentionOptions> = {
 
 const OPTIONS: Rules<NotificationsOptions> = {
   dataSource: anything('a DataSource or the name of one', (value) => typeof value === 'string' || isDataSource(value)),
-  schema: text('a Postgres name of lower-case letters, digits and underscores', /^[a-z_][a-z0-9_]{0,62}$/),
+  schema: anything(SCHEMA_RULE, isSchemaName),
   autoMigrate: boolean,
   poolSize: wholeNumber(1, 1_000),
   notifyTimeoutMs: wholeNumber(100, HOUR_MS),

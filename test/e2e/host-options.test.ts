@@ -59,6 +59,7 @@ describe('A host whose options are wrong does not start, and is told why', () =>
     ['maxReplay', '1e3', /maxReplay must be/],
     ['schema', 'My Schema', /schema must be a Postgres name .* not "My Schema"/],
     ['schema', 'x; DROP TABLE deal', /schema must be a Postgres name/],
+    ['schema', 'pg_crm', /schema must be a Postgres name .*pg_… and information_schema are taken/],
     ['schema', 7, /schema must be a Postgres name .* not 7/],
     ['autoMigrate', 'false', /autoMigrate must be true or false, not "false"/],
     ['acceptAccessTokenInQuery', 'yes', /acceptAccessTokenInQuery must be true or false/],

@@ -20,7 +20,7 @@ interface KeyRow {
 
 /** Reads the keys that instances sign their messages with, and whether all instances sign. */
 export async function readBrokerKeys(database: NotificationsDataSource): Promise<KeySnapshot> {
-  const rows = await database.run<KeyRow>(keysStatement(database.schema));
+  const rows = await database.run<KeyRow>(keysStatement(database.quotedSchema));
   const [first] = rows;
   return {
     keys: rows.flatMap(({ id, secret, is_ripe }) =>

@@ -41,7 +41,7 @@ export class ConnectionCounts {
     private readonly counted: Counted,
     onError: (error: unknown) => void,
   ) {
-    this.sql = countStatements(database.schema);
+    this.sql = countStatements(database.quotedSchema);
     this.reports = new Periodic(REPORT_MS, () => this.report(), onError);
   }
 

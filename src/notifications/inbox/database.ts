@@ -7,9 +7,11 @@ import { type SessionClient, surviveErrors } from '../postgres-session.js';
 import { OwnConnections } from './connection-options.js';
 import { createEntities } from './entities.js';
 import { type Lane, Lanes } from './lanes.js';
+import { underMigrationLock } from './migration-lock.js';
 import { MigrationWait } from './migration-wait.js';
 import { createMigrations } from './migrations.js';
 import { sqlState } from './postgres-error.js';
+import { isSchemaName, quoteSchema, SCHEMA_RULE } from './schema-name.js';
 import { checkVersion, connectErrorOf, IDENTITY, type ServerIdentity } from './server-identity.js';
 import { closed, StatementLimit } from './statement-limit.js';
 
@@ -38,19 +40,6 @@ interface MigrationOptions {
 }
 
 const INSUFFICIENT_PRIVILEGE = '42501';
-const MIGRATION_TIMEOUT_MS = 600_000;
-const TABLE_LOCK_MS = 2_000;
-const LOCK_KEY = 'hashtextextended(current_database() || $1, 0)';
-const TRY_LOCK = { name: 'try_lock', text: `SELECT pg_try_advisory_lock(${LOCK_KEY}) AS ok` };
-const LOCK_HOLDER = {
-  name: 'lock_holder',
-  text: `
-    SELECT a.pid, a.application_name AS application FROM pg_locks l JOIN pg_stat_activity a USING (pid)
-    WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
-      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-      AND (l.classid::bigint << 32 | l.objid::bigint) = ${LOCK_KEY}`,
-};
-const UNLOCK = { name: 'unlock', text: 'SELECT pg_advisory_unlock(hashtextextended(current_database() || $1, 0))' };
 
 /**
  * The module's own DataSource: the host's database, never the host's pool. With a shared pool four transactions of the
@@ -58,6 +47,8 @@ const UNLOCK = { name: 'unlock', text: 'SELECT pg_advisory_unlock(hashtextextend
  */
 export class NotificationsDataSource extends DataSource {
   readonly schema: string;
+  /** As statements name it. */
+  readonly quotedSchema: string;
   readonly tables: ReturnType<typeof createEntities>;
   private readonly limit: StatementLimit;
   private readonly onWait: (reason: string) => void;
@@ -78,6 +69,9 @@ export class NotificationsDataSource extends DataSource {
         `Notifications need Postgres, but the DataSource is of type '${host.type}'. Name another one in the option dataSource.`,
       );
     }
+    if (!isSchemaName(schema)) {
+      throw new NotificationsError('INVALID_OPTIONS', `schema must be ${SCHEMA_RULE}, not ${JSON.stringify(schema)}.`);
+    }
     const tables = createEntities(schema);
     const limit = new StatementLimit();
     const connections = new OwnConnections(poolSize, (stream) => limit.socketsOf(stream));
@@ -90,6 +84,7 @@ export class NotificationsDataSource extends DataSource {
       synchronize: false,
     });
     this.schema = schema;
+    this.quotedSchema = quoteSchema(schema);
     this.tables = tables;
     this.limit = limit;
     this.onWait = onWait;
@@ -215,21 +210,23 @@ export class NotificationsDataSource extends DataSource {
 
   /** Creates the schema if it is absent, and brings its tables up to date. Instances that start at once wait in turn. */
   override async runMigrations(options?: MigrationOptions): Promise<Migration[]> {
-    return await this.underMigrationLock(options, (executor) => executor.executePendingMigrations());
+    return await this.migrate(options, (executor) => executor.executePendingMigrations());
   }
 
   /** Undoes the newest migration, under the same lock. */
   override async undoLastMigration(options?: MigrationOptions): Promise<void> {
-    await this.underMigrationLock(options, (executor) => executor.undoLastMigration());
+    await this.migrate(options, (executor) => executor.undoLastMigration());
   }
 
   /** Under the same lock, which creates the schema first: TypeORM wants a table of its own there, even to say "none". */
   override async showMigrations(): Promise<boolean> {
-    return await this.underMigrationLock({}, (executor) => executor.showMigrations());
+    return await this.migrate({}, (executor) => executor.showMigrations());
   }
 
   private async checkMigrations(): Promise<void> {
-    const [{ missing }] = await this.query('SELECT to_regclass($1) IS NULL AS missing', [`${this.schema}.migration`]);
+    const [{ missing }] = await this.query('SELECT to_regclass($1) IS NULL AS missing', [
+      `${this.quotedSchema}.migration`,
+    ]);
     if (!missing && !(await this.showMigrations())) return;
     throw new NotificationsError(
       'INVALID_OPTIONS',
@@ -237,59 +234,32 @@ export class NotificationsDataSource extends DataSource {
     );
   }
 
-  private async execute<Row>(
-    runner: QueryRunner,
-    statement: Statement,
-    values: unknown[],
-    query_timeout?: number,
-  ): Promise<Row[]> {
+  private async execute<Row>(runner: QueryRunner, statement: Statement, values: unknown[]): Promise<Row[]> {
     const client: { query(config: object): Promise<{ rows: Row[] }> } = await runner.connect().catch((error) => {
       this.limit.check();
       throw error;
     });
     // The call may have waited for the connection.
     this.limit.check();
-    const { rows } = await client.query({ ...statement, values, query_timeout });
+    const { rows } = await client.query({ ...statement, values });
     return rows;
   }
 
-  private async underMigrationLock<T>(
+  private async migrate<T>(
     { transaction = 'each', fake = false }: MigrationOptions = {},
     work: (executor: MigrationExecutor) => Promise<T>,
   ): Promise<T> {
     const runner = this.createQueryRunner();
-    const lock = lockName(this.schema, 'migrate');
+    const wait = new MigrationWait(this.onWait, () => this.limit.check());
     try {
-      // Not RESET afterwards: behind PgBouncer that is the server's value, not ours. A lock on a table is waited for only a
-      // moment: whoever writes to the table would wait behind us.
-      const [before] = await runner.query(
-        `SELECT current_setting('statement_timeout') AS statement, current_setting('lock_timeout') AS lock`,
-      );
-      await runner.query(`SET statement_timeout = ${MIGRATION_TIMEOUT_MS}; SET lock_timeout = ${TABLE_LOCK_MS}`);
-      const wait = new MigrationWait(this.onWait, () => this.limit.check());
-      // Twenty instances may start on an empty database: nineteen wait here.
-      await wait.until(
-        async () => (await this.execute<{ ok: boolean }>(runner, TRY_LOCK, [lock]))[0]?.ok === true,
-        () => this.describeHolder(runner, lock),
-      );
-      try {
+      return await underMigrationLock(runner, lockName(this.schema, 'migrate'), wait, async () => {
         const [found] = await runner.query('SELECT true FROM pg_namespace WHERE nspname = $1', [this.schema]);
-        if (!found) await runner.query(`CREATE SCHEMA IF NOT EXISTS ${this.schema}`);
-        return await wait.whileLocked(() =>
-          work(Object.assign(new MigrationExecutor(this, runner), { transaction, fake })),
-        );
-      } finally {
-        await this.execute(runner, UNLOCK, [lock]);
-        await runner.query(`SET statement_timeout = '${before.statement}'; SET lock_timeout = '${before.lock}'`);
-      }
+        if (!found) await runner.query(`CREATE SCHEMA IF NOT EXISTS ${this.quotedSchema}`);
+        return await work(Object.assign(new MigrationExecutor(this, runner), { transaction, fake }));
+      });
     } finally {
       await runner.release();
     }
-  }
-
-  private async describeHolder(runner: QueryRunner, lock: string): Promise<string> {
-    const [holder] = await this.execute<{ pid: number; application: string }>(runner, LOCK_HOLDER, [lock]);
-    return holder ? `process ${holder.pid} of application '${holder.application}'` : 'nobody just now';
   }
 }
 
@@ -325,7 +295,11 @@ export function startErrorOf(error: unknown, schema: string): unknown {
   );
 }
 
-/** The name of an advisory lock. It holds the schema; whoever hashes it adds the database. */
+/**
+ * The name of an advisory lock. It holds the schema; whoever hashes it adds the database.
+ *
+ * @param schema as it is called, or as statements name it.
+ */
 export function lockName(schema: string, purpose: string): string {
-  return `.${schema}.nestjs-crm-notifications.${purpose}`;
+  return `.${schema.replaceAll('"', '')}.nestjs-crm-notifications.${purpose}`;
 }

@@ -23,7 +23,7 @@ export class DirectDelivery {
 
   /** @param limit of calls; that of the outbox is the same one. */
   constructor(database: NotificationsDataSource, limit = new CallLimit()) {
-    const sql = deliverStatements(database.schema);
+    const sql = deliverStatements(database.quotedSchema);
     const { broadcast, existing } = sql;
     const statements = { many: sql.deliver, one: sql.deliverOne, oneToStreams: sql.deliverOneToStreams, existing };
     this.notifications = new GroupCommit(database, statements, limit, BATCHES_AT_ONCE, arrivalsOf);

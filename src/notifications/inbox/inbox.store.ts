@@ -58,7 +58,7 @@ export class InboxStore {
   private readonly turns = new InboxTurns(() => this.database.checkEnding());
 
   constructor(private readonly database: NotificationsDataSource) {
-    this.sql = { ...inboxStatements(database.schema), ...changeStatements(database.schema) };
+    this.sql = { ...inboxStatements(database.quotedSchema), ...changeStatements(database.quotedSchema) };
   }
 
   /**

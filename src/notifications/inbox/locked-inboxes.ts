@@ -10,7 +10,7 @@ export async function findLockedInboxes(
   inboxes: readonly InboxKey[],
 ): Promise<InboxKey[]> {
   if (inboxes.length === 0) return [];
-  const s = database.schema;
+  const s = database.quotedSchema;
   const text = `
     WITH given AS (SELECT DISTINCT * FROM unnest($1::text[], $2::text[]) u(tenant_id, recipient_id)),
     free AS MATERIALIZED (

@@ -30,7 +30,7 @@ export class MessageRetention {
     private readonly database: NotificationsDataSource,
     private readonly isClosed: () => boolean,
   ) {
-    this.sql = retentionStatements(database.schema);
+    this.sql = retentionStatements(database.quotedSchema);
   }
 
   async deleteOld(days: number): Promise<void> {

@@ -3,19 +3,15 @@ import { LIMITS } from '../payload.js';
 import { signMessages } from './migration.broker-keys.js';
 import { addOutboxLine } from './migration.outbox-line.js';
 import { addUnreadMarks } from './migration.unread-marks.js';
+import { quoteSchema } from './schema-name.js';
 
 /** A TypeORM migration class: its name ends in the timestamp that orders it. */
 export type MigrationClass = new () => MigrationInterface;
 
 /** The module's migrations, oldest first, built for the given schema. */
 export function createMigrations(schema: string): MigrationClass[] {
-  return [
-    createTables(schema),
-    countConnections(schema),
-    signMessages(schema),
-    addOutboxLine(schema),
-    ...addUnreadMarks(schema),
-  ];
+  const s = quoteSchema(schema);
+  return [createTables(s), countConnections(s), signMessages(s), addOutboxLine(s), ...addUnreadMarks(s)];
 }
 
 function createTables(s: string): MigrationClass {

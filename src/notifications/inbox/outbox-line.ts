@@ -46,7 +46,7 @@ export class OutboxLine {
   private readonly sql: ReturnType<typeof outboxLineStatements>;
 
   constructor(private readonly database: NotificationsDataSource) {
-    this.sql = outboxLineStatements(database.schema);
+    this.sql = outboxLineStatements(database.quotedSchema);
   }
 
   /** May this instance relay just now? */

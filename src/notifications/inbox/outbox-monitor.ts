@@ -33,7 +33,7 @@ export class OutboxMonitor {
   async read(): Promise<OutboxFigures> {
     const [row] = await this.database
       .run<Record<'ready' | 'oldest_ready_ms' | 'set_aside' | 'scheduled' | 'parked', string | null>>(
-        outboxStates(this.database.schema),
+        outboxStates(this.database.quotedSchema),
       )
       .catch((error) => {
         throw toNotificationsError(error);

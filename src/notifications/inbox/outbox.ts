@@ -52,7 +52,7 @@ export class Outbox {
   /** Stores a payload; it becomes visible to the relay with the commit of `manager`'s transaction. */
   async add(payload: Payload, options: { manager?: EntityManager; deliverAt?: string } = {}): Promise<void> {
     const { manager, deliverAt = null } = options;
-    const text = `INSERT INTO ${this.database.schema}.outbox (payload, deliver_at) VALUES ($1::jsonb, $2::timestamptz)`;
+    const text = `INSERT INTO ${this.database.quotedSchema}.outbox (payload, deliver_at) VALUES ($1::jsonb, $2::timestamptz)`;
     const values: [string, string | null] = [JSON.stringify(payload), deliverAt];
     if (!manager) {
       await this.addByItself({ name: 'outbox_add', text }, values);

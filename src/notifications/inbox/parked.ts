@@ -32,7 +32,7 @@ export class ParkedNotifications {
           text: `
             SELECT pos, to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS created_at,
               payload::text AS payload, last_error
-            FROM ${this.database.schema}.outbox WHERE attempts >= ${MAX_ATTEMPTS} AND pos > $1 ORDER BY pos LIMIT $2`,
+            FROM ${this.database.quotedSchema}.outbox WHERE attempts >= ${MAX_ATTEMPTS} AND pos > $1 ORDER BY pos LIMIT $2`,
         },
         [after, limit],
       )

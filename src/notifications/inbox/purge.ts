@@ -41,7 +41,7 @@ export class Purge {
     private readonly retentionDays: number | null,
     private readonly events: PurgeEvents,
   ) {
-    this.sql = purgeStatements(database.schema);
+    this.sql = purgeStatements(database.quotedSchema);
     this.messages = new MessageRetention(database, () => this.closed);
     const onError = (error: unknown) => events.onError(error);
     this.expiry = new Periodic(EXPIRY_MS, () => this.expire(), onError);

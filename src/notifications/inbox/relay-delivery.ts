@@ -80,7 +80,7 @@ export class RelayDelivery {
     private readonly line: OutboxLine,
     private readonly options: DeliveryOptions,
   ) {
-    const { relay, relayDue } = deliverStatements(database.schema);
+    const { relay, relayDue } = deliverStatements(database.quotedSchema);
     this.sql = options.isRetry ? relayDue : relay;
   }
 
