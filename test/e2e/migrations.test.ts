@@ -2,11 +2,13 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { NestFactory } from '@nestjs/core';
 import { DataSource } from 'typeorm';
 import { createMigrations } from '../../src/notifications/inbox/migrations.js';
+import { MAX_ATTEMPTS } from '../../src/notifications/inbox/outbox-line.statement.js';
 import {
   NotificationsDataSource,
   NotificationsModule,
   runNotificationsMigrations,
 } from '../../src/notifications/index.js';
+import { LIMITS } from '../../src/notifications/payload.js';
 import { type CrmApp, JWT_SECRET, startCrmApp } from '../support/crm-app.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { refusal } from '../support/refusal.js';
@@ -162,5 +164,63 @@ describe('Migrations', () => {
     const crm = await start();
     const { upQueries } = await crm.own.driver.createSchemaBuilder().log();
     expect(upQueries.map(({ query }) => query)).toEqual([]);
+  });
+
+  test('their statements are the same whatever the limits of this version are', async () => {
+    const statements = async () => {
+      const texts: string[] = [];
+      for (const Migration of createMigrations('notifications')) {
+        const migration = new Migration();
+        for (const step of ['up', 'down'] as const) {
+          await migration[step]({ query: async (text: string) => void texts.push(text) } as never);
+        }
+      }
+      return texts;
+    };
+    const before = await statements();
+    const limits = LIMITS as Record<string, number>;
+    const original = { ...limits };
+    for (const name of Object.keys(limits)) limits[name] = 7;
+    try {
+      expect(await statements()).toEqual(before);
+    } finally {
+      Object.assign(limits, original);
+    }
+  });
+
+  test('the constraints of the tables are the limits of this version', async () => {
+    await runNotificationsMigrations(options());
+    const rows = await database.query<{ table: string; text: string }>(`
+      SELECT conrelid::regclass::text AS table, pg_get_constraintdef(oid) AS text FROM pg_constraint
+      WHERE contype = 'c' AND connamespace = 'notifications'::regnamespace
+      UNION ALL
+      SELECT tablename, indexdef FROM pg_indexes WHERE schemaname = 'notifications'`);
+    const greatest = (table: string, column: string) => {
+      const found = rows.flatMap(({ table: name, text }) => {
+        const [, number] = new RegExp(`\\b${column}(?:\\)?::text)?\\) <= (\\d+)`).exec(text) ?? [];
+        return name === `notifications.${table}` && number ? [Number(number)] : [];
+      });
+      return found;
+    };
+    expect({
+      ...{ type: greatest('message', 'type'), title: greatest('message', 'title'), body: greatest('message', 'body') },
+      ...{ url: greatest('message', 'url'), data: greatest('message', 'data') },
+      ids: [
+        ...greatest('message', 'tenant_id'),
+        ...greatest('message', 'idempotency_key'),
+        ...greatest('inbox', 'tenant_id'),
+        ...greatest('inbox', 'recipient_id'),
+      ],
+    }).toEqual({
+      ...{ type: [LIMITS.type], title: [LIMITS.title], body: [LIMITS.body], url: [LIMITS.url] },
+      data: [2 * LIMITS.dataBytes],
+      ids: [LIMITS.id, LIMITS.id, LIMITS.id, LIMITS.id],
+    });
+    const [payload] = rows.filter(({ text }) => text.includes('octet_length((payload)::text)'));
+    expect(Number(/LEAST\((\d+)/i.exec(payload?.text ?? '')?.[1])).toBeGreaterThan(
+      LIMITS.recipients * (4 * LIMITS.id + 4) + 4 * (LIMITS.body + LIMITS.title) + 2 * LIMITS.dataBytes,
+    );
+    const attempts = rows.flatMap(({ text }) => /attempts < (\d+)/.exec(text)?.[1] ?? []);
+    expect(attempts).toEqual([String(MAX_ATTEMPTS), String(MAX_ATTEMPTS)]);
   });
 });

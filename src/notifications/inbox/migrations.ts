@@ -1,5 +1,4 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
-import { LIMITS } from '../payload.js';
 import { signMessages } from './migration.broker-keys.js';
 import { addOutboxLine } from './migration.outbox-line.js';
 import { addUnreadMarks } from './migration.unread-marks.js';
@@ -20,21 +19,22 @@ function createTables(s: string): MigrationClass {
     readonly name = 'CreateNotificationTables1767225600000';
 
     async up(runner: QueryRunner): Promise<void> {
-      // The limits are constraints too, because programs that write plain SQL pass no TypeScript. Those on data are
-      // wider: Postgres prints JSON with spaces after commas and colons. STORAGE EXTERNAL keeps text uncompressed, so
-      // that pg_column_size() tells a page's bytes without fetching them.
+      // The limits are constraints too, because programs that write plain SQL pass no TypeScript. They are literals: this
+      // migration makes the same tables in every version, and a test compares them with LIMITS. Those on data are wider:
+      // Postgres prints JSON with spaces after commas and colons. STORAGE EXTERNAL keeps text uncompressed, so that
+      // pg_column_size() tells a page's bytes without fetching them.
       await runner.query(`
         CREATE TABLE ${s}.message (
           id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-          tenant_id text COLLATE "C" NOT NULL DEFAULT '' CHECK (char_length(tenant_id) <= ${LIMITS.id}),
-          type text NOT NULL CHECK (char_length(type) BETWEEN 1 AND ${LIMITS.type}),
-          title text NOT NULL CHECK (char_length(title) BETWEEN 1 AND ${LIMITS.title}),
-          body text CHECK (char_length(body) <= ${LIMITS.body}),
-          url text CHECK (char_length(url) <= ${LIMITS.url} AND url !~ '[\\x01-\\x1f\\x7f]'
+          tenant_id text COLLATE "C" NOT NULL DEFAULT '' CHECK (char_length(tenant_id) <= 255),
+          type text NOT NULL CHECK (char_length(type) BETWEEN 1 AND 100),
+          title text NOT NULL CHECK (char_length(title) BETWEEN 1 AND 300),
+          body text CHECK (char_length(body) <= 10000),
+          url text CHECK (char_length(url) <= 2048 AND url !~ '[\\x01-\\x1f\\x7f]'
             AND url ~* '^(https?://[^/\\\\]|/$|/[^/\\\\])'),
           data jsonb NOT NULL DEFAULT '{}'
-            CHECK (jsonb_typeof(data) = 'object' AND octet_length(data::text) <= ${2 * LIMITS.dataBytes}),
-          idempotency_key text CHECK (char_length(idempotency_key) BETWEEN 1 AND ${LIMITS.id}),
+            CHECK (jsonb_typeof(data) = 'object' AND octet_length(data::text) <= 32768),
+          idempotency_key text CHECK (char_length(idempotency_key) BETWEEN 1 AND 255),
           created_at timestamptz NOT NULL DEFAULT now(),
           expires_at timestamptz
         )`);
@@ -48,8 +48,8 @@ function createTables(s: string): MigrationClass {
 
       await runner.query(`
         CREATE TABLE ${s}.inbox (
-          tenant_id text COLLATE "C" NOT NULL DEFAULT '' CHECK (char_length(tenant_id) <= ${LIMITS.id}),
-          recipient_id text COLLATE "C" NOT NULL CHECK (char_length(recipient_id) BETWEEN 1 AND ${LIMITS.id}),
+          tenant_id text COLLATE "C" NOT NULL DEFAULT '' CHECK (char_length(tenant_id) <= 255),
+          recipient_id text COLLATE "C" NOT NULL CHECK (char_length(recipient_id) BETWEEN 1 AND 255),
           last_id bigint NOT NULL DEFAULT 0,
           unread int NOT NULL DEFAULT 0 CHECK (unread >= 0),
           read_up_to bigint NOT NULL DEFAULT 0,
@@ -90,14 +90,15 @@ function createTables(s: string): MigrationClass {
       await runner.query(`CREATE INDEX broadcast_created_at ON ${s}.broadcast (created_at)`);
 
       // A kilobyte of numbers like 1e131071 is half a gigabyte as text, more than the relay could read: it would never
-      // get past that row. Uncompressed, so that pg_column_size() bounds what one read brings.
+      // get past that row. 128 MiB are more than 100,000 recipients with the longest ids take. Uncompressed, so that
+      // pg_column_size() bounds what one read brings.
       await runner.query(`
         CREATE TABLE ${s}.outbox (
           pos bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
           created_at timestamptz NOT NULL DEFAULT now(),
           deliver_at timestamptz,
           payload jsonb NOT NULL CONSTRAINT outbox_payload_size CHECK (octet_length(payload::text)
-            <= least(${MAX_PAYLOAD_BYTES}, 65536 + 8 * pg_column_size(jsonb_build_array(payload)))),
+            <= least(134217728, 65536 + 8 * pg_column_size(jsonb_build_array(payload)))),
           attempts smallint NOT NULL DEFAULT 0,
           last_error text
         )`);
@@ -142,6 +143,3 @@ function countConnections(s: string): MigrationClass {
     }
   };
 }
-
-/** More than 100,000 recipients with the longest ids take. */
-const MAX_PAYLOAD_BYTES = 128 * 1024 * 1024;
