@@ -1,4 +1,5 @@
 import { Injectable, Logger } from '@nestjs/common';
+import { oneLine } from './one-line.js';
 
 const QUIET_MS = 30_000;
 const PARKED_MS = 60_000;
@@ -19,12 +20,12 @@ export class Incidents {
     if (!this.isDue(task)) return;
     const message = error instanceof Error ? error.message : String(error);
     const what = task === 'broker' ? 'the link to the other instances is down' : 'Postgres did not answer';
-    this.logger.warn(`${task}: ${what} (${message}); trying again.`);
+    this.log('warn', `${task}: ${what} (${message}); trying again.`);
   }
 
   /** The application can't start yet. */
   startWaits(reason: string): void {
-    this.logger.warn(`The start waits: ${oneLine(reason)}.`);
+    this.log('warn', `The start waits: ${reason}.`);
   }
 
   /** The relay has given up on rows of the outbox. Ten of a minute are logged, the others counted. */
@@ -39,8 +40,8 @@ export class Incidents {
       this.parkedLines += 1;
       if (this.parkedLines > PARKED_LINES) this.unreported += 1;
       else {
-        const message = `Outbox row ${pos} was refused and is parked: ${oneLine(error)}`;
-        this.logger.error(`${message} See ParkedNotifications, or docs/plain-sql.md.`);
+        const message = `Outbox row ${pos} was refused and is parked: ${error}`;
+        this.log('error', `${message} See ParkedNotifications, or docs/plain-sql.md.`);
       }
     }
     if (this.unreported > 0 && !this.reporting) {
@@ -51,7 +52,8 @@ export class Incidents {
 
   /** Rows of the outbox have a kind or a field that this version doesn't know. */
   unknown(what: string): void {
-    this.logger.warn(
+    this.log(
+      'warn',
       `Rows of the outbox have ${what}, which this version doesn't know. They are left to a newer one for 10 minutes, ` +
         'and then parked.',
     );
@@ -60,26 +62,33 @@ export class Incidents {
   /** Rows of the outbox are ready, and nobody delivers them. */
   blocked(forMs: number, leader: string): void {
     const seconds = Math.round(forMs / 1_000);
-    this.logger.error(
+    this.log(
+      'error',
       `relay: rows of the outbox have been ready for ${seconds} s and nobody delivers them. The relay's lock is held by ` +
-        `${oneLine(leader)}. If that is no instance of this application, end it by pg_terminate_backend().`,
+        `${leader}. If that is no instance of this application, end it by pg_terminate_backend().`,
     );
   }
 
   private reportParked(): void {
     clearTimeout(this.reporting);
     this.reporting = undefined;
-    if (this.unreported > 0) this.logger.error(`${this.unreported} more outbox rows were refused and are parked.`);
+    if (this.unreported > 0) this.log('error', `${this.unreported} more outbox rows were refused and are parked.`);
     this.unreported = 0;
   }
 
   /** Messages have come by the broker that no instance has signed. Logged at most every half a minute. */
   foreignMessage(): void {
     if (!this.isDue('foreign')) return;
-    this.logger.warn(
+    this.log(
+      'warn',
       'broker: messages that no instance of this application has signed were ignored. Another application may use the ' +
         'same channel, or somebody forges them: see docs/operations.md, "Forged messages".',
     );
+  }
+
+  /** All that is logged goes through here: most of it has words of others in it. */
+  private log(level: 'warn' | 'error', message: string): void {
+    this.logger[level](oneLine(message));
   }
 
   private isDue(what: string): boolean {
@@ -88,9 +97,4 @@ export class Incidents {
     this.lastLogged.set(what, now);
     return true;
   }
-}
-
-/** What others have written must not begin a line of its own in the log. */
-function oneLine(text: string): string {
-  return text.replace(/[\p{Cc}\u2028\u2029]+/gu, ' ');
 }

@@ -10,6 +10,7 @@ import {
 import { catchError, map, type Observable, throwError } from 'rxjs';
 import { NotificationsError } from '../notifications.error.js';
 import type { HttpRequest } from '../notifications.options.js';
+import { describeError, oneLine } from '../one-line.js';
 import { badRequest, internalError, serviceUnavailable, tooManyRequests } from './http-exceptions.js';
 import { type HttpResponse, rawResponse } from './http-message.js';
 import { JsonAnswer } from './json-answer.js';
@@ -45,7 +46,7 @@ function toHttpException(error: unknown): unknown {
       return serviceUnavailable('Notifications are unavailable for the moment. Try again.', error);
     default:
       // Nest logs no HttpException: without this line nobody would learn of it.
-      logger.error(`${error.code}: ${error.message}`, error.stack);
+      logger.error(oneLine(`${error.code}: ${error.message}`), describeError(error));
       return internalError('The notifications failed; the log of the server says why.', error);
   }
 }

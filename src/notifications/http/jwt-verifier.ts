@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { NotificationsError } from '../notifications.error.js';
 import type { Identity, JwtOptions } from '../notifications.options.js';
+import { oneLine } from '../one-line.js';
 import { currentContext } from '../own-context.js';
 import { checkRecipientId, checkTenant } from '../payload.js';
 import { serviceUnavailable } from './http-exceptions.js';
@@ -113,7 +114,7 @@ export class JwtVerifier {
     const { message, cause } = error as Error;
     const reason = cause instanceof Error ? `${message}: ${cause.message}` : message;
     this.logger.error(
-      `The keys of jwt.jwksUri cannot be had (${reason}). Until they can, requests with a JWT get 503. Check the address, ` +
+      `The keys of jwt.jwksUri cannot be had (${oneLine(reason)}). Until they can, requests with a JWT get 503. Check the address, ` +
         'and that this server can reach it.',
     );
   }

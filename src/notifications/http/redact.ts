@@ -1,4 +1,5 @@
 import type { HttpRequest } from '../notifications.options.js';
+import { describeError } from '../one-line.js';
 import { queryParameter } from './http-message.js';
 
 const JWT = /\beyJ[\w-]+\.[\w-]+(\.[\w-]*)*/g;
@@ -11,7 +12,7 @@ const MIN_LENGTH = 6;
  * to put a token, a header or the URL into their messages.
  */
 export function describeWithoutCredentials(error: unknown, request: HttpRequest): string {
-  let text = error instanceof Error ? (error.stack ?? String(error)) : `${typeof error} thrown: ${String(error)}`;
+  let text = describeError(error);
   // The longest first: a header goes as a whole before the token that it contains.
   for (const secret of credentials(request).sort((a, b) => b.length - a.length)) text = text.replaceAll(secret, '[…]');
   return text.replace(JWT, '[…]').replace(URL_TOKEN, '$1[…]');
