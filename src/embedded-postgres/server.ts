@@ -26,6 +26,8 @@ export interface StartOptions {
    * @default { max_connections: 200 }
    */
   settings?: ServerSettings;
+  /** The directory of the package with the programs, for another version of Postgres. @default the installed one's */
+  packageDir?: string;
 }
 
 /** One use of a running server. */
@@ -46,7 +48,7 @@ export interface EmbeddedPostgres {
 export async function startEmbeddedPostgres(options: StartOptions): Promise<EmbeddedPostgres> {
   const home = openHome(options.dataDir);
   if (home.notice) process.stderr.write(`embedded-postgres: ${home.notice}\n`);
-  const binaries = await findBinaries(home.account);
+  const binaries = await findBinaries(home.account, options.packageDir);
   const lock = new TicketLock(home.lock);
   const users = new Users(home.users);
 

@@ -56,7 +56,7 @@ export interface HttpRequest {
 export interface NotificationsOptions {
   /** The host's DataSource, or its name. @default the host's default one, resolved when the application starts */
   dataSource?: DataSource | string;
-  /** The Postgres schema of the module's tables. @default 'notifications' */
+  /** The Postgres schema of the module's tables: lower-case letters, digits and underscores. @default 'notifications' */
   schema?: string;
   /** Brings the schema up to date at start-up; `false` leaves that to the host's pipeline. @default true */
   autoMigrate?: boolean;

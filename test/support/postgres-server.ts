@@ -26,10 +26,14 @@ export interface PrivatePostgres {
   dispose(): Promise<void>;
 }
 
-export async function startPrivatePostgres(settings: ServerSettings = {}): Promise<PrivatePostgres> {
+/** @param packageDir has the programs, of another version. */
+export async function startPrivatePostgres(
+  settings: ServerSettings = {},
+  packageDir?: string,
+): Promise<PrivatePostgres> {
   const dataDir = newDataDir();
   const start = (port?: number) =>
-    startEmbeddedPostgres({ dataDir, port, settings: { ...TEST_SETTINGS, ...settings } });
+    startEmbeddedPostgres({ dataDir, port, packageDir, settings: { ...TEST_SETTINGS, ...settings } });
   const first = await start();
   const { url, port } = first;
   let current: EmbeddedPostgres | undefined = first;

@@ -9,12 +9,18 @@ const REGISTER = new URL('./run-ts-register.mjs', import.meta.url).href;
 /**
  * Runs a TypeScript file in a Node process of its own, compiled on the fly with Jest's settings. It prints no colours,
  * which Jest on a terminal asks its own processes for.
+ *
+ * @param options `node` is the program. @default the one that runs
  */
-export function spawnTs(file: string | URL, args: readonly string[] = [], options: SpawnOptions = {}): ChildProcess {
+export function spawnTs(
+  file: string | URL,
+  args: readonly string[] = [],
+  { node = process.execPath, ...options }: SpawnOptions & { node?: string } = {},
+): ChildProcess {
   const path = typeof file === 'string' ? file : fileURLToPath(file);
   const flags = ['--no-warnings', '--enable-source-maps', '--import', REGISTER];
   const env = { ...(options.env ?? process.env), FORCE_COLOR: '0' };
-  return spawn(process.execPath, [...flags, path, ...args], { stdio: ['pipe', 'pipe', 'inherit'], ...options, env });
+  return spawn(node, [...flags, path, ...args], { stdio: ['pipe', 'pipe', 'inherit'], ...options, env });
 }
 
 /** Runs it to its end, and returns what it printed. What it says on stderr is shown only if it fails. */
