@@ -1,5 +1,5 @@
-import { Injectable, Logger } from '@nestjs/common';
-import { oneLine } from './one-line.js';
+import { Injectable } from '@nestjs/common';
+import { OneLineLogger } from './one-line.js';
 
 const QUIET_MS = 30_000;
 const PARKED_MS = 60_000;
@@ -8,7 +8,7 @@ const PARKED_LINES = 10;
 /** What operators should know of what goes wrong by itself, in the background. */
 @Injectable()
 export class Incidents {
-  private readonly logger = new Logger('Notifications');
+  private readonly logger = new OneLineLogger('Notifications');
   private readonly lastLogged = new Map<string, number>();
   private parkedSince = Number.NEGATIVE_INFINITY;
   private parkedLines = 0;
@@ -20,12 +20,12 @@ export class Incidents {
     if (!this.isDue(task)) return;
     const message = error instanceof Error ? error.message : String(error);
     const what = task === 'broker' ? 'the link to the other instances is down' : 'Postgres did not answer';
-    this.log('warn', `${task}: ${what} (${message}); trying again.`);
+    this.logger.warn(`${task}: ${what} (${message}); trying again.`);
   }
 
   /** The application can't start yet. */
   startWaits(reason: string): void {
-    this.log('warn', `The start waits: ${reason}.`);
+    this.logger.warn(`The start waits: ${reason}.`);
   }
 
   /** The relay has given up on rows of the outbox. Ten of a minute are logged, the others counted. */
@@ -41,7 +41,7 @@ export class Incidents {
       if (this.parkedLines > PARKED_LINES) this.unreported += 1;
       else {
         const message = `Outbox row ${pos} was refused and is parked: ${error}`;
-        this.log('error', `${message} See ParkedNotifications, or docs/plain-sql.md.`);
+        this.logger.error(`${message} See ParkedNotifications, or docs/plain-sql.md.`);
       }
     }
     if (this.unreported > 0 && !this.reporting) {
@@ -52,8 +52,7 @@ export class Incidents {
 
   /** Rows of the outbox have a kind or a field that this version doesn't know. */
   unknown(what: string): void {
-    this.log(
-      'warn',
+    this.logger.warn(
       `Rows of the outbox have ${what}, which this version doesn't know. They are left to a newer one for 10 minutes, ` +
         'and then parked.',
     );
@@ -62,8 +61,7 @@ export class Incidents {
   /** Rows of the outbox are ready, and nobody delivers them. */
   blocked(forMs: number, leader: string): void {
     const seconds = Math.round(forMs / 1_000);
-    this.log(
-      'error',
+    this.logger.error(
       `relay: rows of the outbox have been ready for ${seconds} s and nobody delivers them. The relay's lock is held by ` +
         `${leader}. If that is no instance of this application, end it by pg_terminate_backend().`,
     );
@@ -72,23 +70,17 @@ export class Incidents {
   private reportParked(): void {
     clearTimeout(this.reporting);
     this.reporting = undefined;
-    if (this.unreported > 0) this.log('error', `${this.unreported} more outbox rows were refused and are parked.`);
+    if (this.unreported > 0) this.logger.error(`${this.unreported} more outbox rows were refused and are parked.`);
     this.unreported = 0;
   }
 
   /** Messages have come by the broker that no instance has signed. Logged at most every half a minute. */
   foreignMessage(): void {
     if (!this.isDue('foreign')) return;
-    this.log(
-      'warn',
+    this.logger.warn(
       'broker: messages that no instance of this application has signed were ignored. Another application may use the ' +
         'same channel, or somebody forges them: see docs/operations.md, "Forged messages".',
     );
-  }
-
-  /** All that is logged goes through here: most of it has words of others in it. */
-  private log(level: 'warn' | 'error', message: string): void {
-    this.logger[level](oneLine(message));
   }
 
   private isDue(what: string): boolean {

@@ -1,3 +1,5 @@
+import { Logger } from '@nestjs/common';
+
 /**
  * Text for the log that others have had a hand in: rows of the outbox and the names of their fields, what Postgres and other
  * servers answer, names of roles and applications. It must not begin a line of its own there, drive the terminal that shows it, or
@@ -16,4 +18,21 @@ export function describeError(error: unknown): string {
   const frames = stack.startsWith(message) ? stack.slice(message.length) : stack;
   const lines = frames.split('\n').filter((line) => /^\s+at /.test(line));
   return [message, ...lines].map(oneLine).join('\n');
+}
+
+/** Logs one line, whoever has written what is in it. */
+export class OneLineLogger {
+  private readonly logger: Logger;
+
+  constructor(context: string) {
+    this.logger = new Logger(context);
+  }
+
+  warn(message: string): void {
+    this.logger.warn(oneLine(message));
+  }
+
+  error(message: string): void {
+    this.logger.error(oneLine(message));
+  }
 }
