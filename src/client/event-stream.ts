@@ -1,6 +1,7 @@
 import { Backoff } from './backoff.js';
 import { dataOf } from './frame-data.js';
 import type { StreamFrame } from './inbox.types.js';
+import { InboxError, toInboxError } from './inbox-error.js';
 
 /** What there is of the WHATWG `EventSource` in every implementation. */
 export interface EventSourceLike {
@@ -26,14 +27,17 @@ export interface EventStreamOptions {
   withCredentials: boolean;
   /** Where to connect to, with credentials that are good now. Asked before every attempt. */
   url(): Promise<string>;
+  /** Throws why a stream can't be opened there. Asked after a connection that brought nothing. */
+  probe(url: string): Promise<void>;
   /** An event, its data parsed. */
   // biome-ignore lint/suspicious/noExplicitAny: JSON
   onFrame(frame: StreamFrame, data: any): void;
   /** An event came that no server of ours has sent; what it was to tell may be missing. The stream connects anew. */
   onMalformed(): void;
-  onStatus(status: 'connecting' | 'live'): void;
-  /** `url()` failed. @returns whether there is any point in trying again. */
-  onError(error: unknown): boolean;
+  /** @param error why the last attempt failed, where that is known. */
+  onStatus(status: 'connecting' | 'live', error?: InboxError): void;
+  /** `url()` or `probe()` failed. @returns whether there is any point in trying again. */
+  onError(error: InboxError): boolean;
 }
 
 /**
@@ -49,6 +53,12 @@ export class EventStream {
   #watchdog: ReturnType<typeof setTimeout> | undefined;
   /** Since an event that made no sense, and until a ping: the next connection may bring the same one. */
   #isDoubtful = false;
+  /** Whether this connection has brought its first event. */
+  #isReady = false;
+  /** Whether the last connection brought nothing, for a reason that `EventSource` doesn't tell. */
+  #mustProbe = false;
+  /** Whether this attempt began with a probe. Never two in a row: what stops a probe may not stop a stream. */
+  #isProbed = false;
   readonly #backoff = new Backoff(() => void this.#connect());
 
   readonly #options: EventStreamOptions;
@@ -79,9 +89,14 @@ export class EventStream {
     const attempt = ++this.#attempt;
     try {
       const url = await this.#options.url();
+      this.#isProbed = this.#mustProbe;
+      this.#mustProbe = false;
+      if (this.#isProbed) await this.#options.probe(url);
       if (attempt === this.#attempt) this.#listen(url);
-    } catch (error) {
-      if (attempt === this.#attempt && this.#options.onError(error)) this.#backoff.again();
+    } catch (cause) {
+      // Such as where there is no EventSource, or a policy forbids it.
+      const error = toInboxError(cause);
+      if (attempt === this.#attempt && this.#options.onError(error)) this.#lost(error);
     }
   }
 
@@ -89,6 +104,7 @@ export class EventStream {
     const { EventSource, withCredentials } = this.#options;
     const source = new EventSource(url, { withCredentials });
     this.#source = source;
+    this.#isReady = false;
     this.#silenceMs = READY_WITHIN_MS;
     for (const event of EVENT_TYPES) {
       source.addEventListener(event, ({ data, lastEventId }) => {
@@ -96,22 +112,23 @@ export class EventStream {
       });
     }
     source.addEventListener('error', () => {
-      if (source === this.#source) this.#lost();
+      if (source === this.#source) this.#broken();
     });
     this.#lastEventAt = Date.now();
     this.#watch();
   }
 
   #receive(frame: StreamFrame): void {
-    const data = dataOf(frame);
+    const data = dataOf(frame.event, frame.data);
     if (!data) {
       this.#isDoubtful = true;
-      this.#lost();
+      this.#lost(new InboxError('unexpected-answer', `Unexpected event: ${frame.event}`));
       this.#options.onMalformed();
       return;
     }
     this.#lastEventAt = Date.now();
     if (frame.event === 'ready') {
+      this.#isReady = true;
       // The server sends a ping every `heartbeatMs`.
       this.#silenceMs = 2.5 * timeOf(data.heartbeatMs, 1, 20_000);
       this.#watch();
@@ -124,11 +141,21 @@ export class EventStream {
     if (frame.event === 'close' && this.#source) this.#lost();
   }
 
+  /** It ended, or is silent. If it has brought nothing, the next attempt finds out why; if that finds nothing, says so. */
+  #broken(): void {
+    const isMystery = !this.#isReady && this.#isProbed;
+    this.#mustProbe = !this.#isReady && !isMystery;
+    this.#lost(
+      isMystery ? new InboxError('unreachable', 'The stream has no events: does a proxy hold them up?') : undefined,
+    );
+  }
+
   /** Comes back with fresh credentials, which tell whether the session goes on. */
-  #lost(): void {
+  #lost(error?: InboxError): void {
     this.#disconnect();
-    this.#options.onStatus('connecting');
     this.#backoff.again();
+    // Last: a listener may close it.
+    this.#options.onStatus('connecting', error);
   }
 
   /** @param due when the timer was to call it, if one did. */
@@ -139,7 +166,7 @@ export class EventStream {
     const left = this.#lastEventAt + this.#silenceMs - Date.now();
     if (left > 0) this.#wake(left);
     else if (due > 0 && Date.now() - due > LATE_MS) this.#wake(LATE_MS);
-    else this.#lost();
+    else this.#broken();
   }
 
   #wake(inMs: number): void {

@@ -1,5 +1,3 @@
-import type { StreamFrame } from './inbox.types.js';
-
 // biome-ignore lint/suspicious/noExplicitAny: JSON
 type Json = any;
 
@@ -10,7 +8,14 @@ const isRecord = (value: Json) => typeof value === 'object' && value && !Array.i
 const maybe = (is: (value: Json) => boolean) => (value: Json) => value == null || is(value);
 
 const NUMBERS = { lastId: isCount, unread: isCount, revision: isCount };
-const FIELDS: Record<string, Record<string, (value: Json) => boolean>> = {
+const FIELDS: Record<string, Record<string, (value: Json) => unknown>> = {
+  numbers: NUMBERS,
+  page: {
+    ...NUMBERS,
+    items: (value) => Array.isArray(value) && value.every((item) => has(item, 'message')),
+    nextBefore: maybe(isCount),
+  },
+  token: { token: recipientOf },
   ready: NUMBERS,
   reset: NUMBERS,
   state: { ...NUMBERS, readUpTo: maybe(isCount), read: maybe(isIds), unreadIds: maybe(isIds), removed: maybe(isIds) },
@@ -28,16 +33,27 @@ const FIELDS: Record<string, Record<string, (value: Json) => boolean>> = {
 };
 
 /**
- * The data of an event, as docs/wire-format.md has it; undefined for what no server of ours has sent. Whatever lies between
- * the server and this page may have changed it, and a row without a title or time would break the whole list.
+ * Parses the data of an event, or the body of an answer: `page`, `numbers` or `token`.
+ *
+ * @returns undefined unless it is what docs/wire-format.md says. Interceptors and proxies between the server and this page
+ * may have changed it, and a row without a title or time would break the whole list.
  */
-export function dataOf({ event, data }: StreamFrame): Json {
-  let parsed: Json;
+export function dataOf(kind: string, data: string): Json {
   try {
-    parsed = JSON.parse(data);
+    const parsed = JSON.parse(data);
+    return has(parsed, kind) ? parsed : undefined;
   } catch {
     return undefined;
   }
-  const isGood = isRecord(parsed) && Object.entries(FIELDS[event] ?? {}).every(([name, is]) => is(parsed[name]));
-  return isGood ? parsed : undefined;
+}
+
+/** Whom a stream token is for. @throws if it is none. */
+export function recipientOf(streamToken: string): string {
+  const [, claims = ''] = streamToken.split('.');
+  const { tenant, recipient } = JSON.parse(atob(claims.replaceAll('-', '+').replaceAll('_', '/')));
+  return JSON.stringify([tenant, recipient]);
+}
+
+function has(value: Json, kind: string): boolean {
+  return isRecord(value) && Object.entries(FIELDS[kind] ?? {}).every(([name, is]) => is(value[name]));
 }

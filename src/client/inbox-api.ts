@@ -1,5 +1,6 @@
 import type { InboxNumbers, InboxPage } from '../notifications/notification.js';
-import { InboxError } from './inbox-error.js';
+import { dataOf, recipientOf } from './frame-data.js';
+import { InboxError, toInboxError } from './inbox-error.js';
 
 /** A request that has no answer by then has failed: a connection may have died without a word. */
 const TIMEOUT_MS = 15_000;
@@ -8,6 +9,9 @@ const MAX_IDS = 1_000;
 /** Attempts at what the server answers with 429, and the longest time between two of them that it may ask for. */
 const ATTEMPTS = 4;
 const MAX_WAIT_S = 60;
+
+/** What is asked for: the JSON of `frame-data.ts`, or a stream. */
+type Kind = 'page' | 'numbers' | 'token' | 'stream';
 
 export interface InboxApiOptions {
   url: string;
@@ -29,10 +33,10 @@ export class InboxApi {
   }
 
   async page(limit: number, before?: number | null): Promise<InboxPage> {
-    const page = await this.#request<InboxPage>('GET', `?limit=${limit}${before == null ? '' : `&before=${before}`}`);
-    if (!Array.isArray(page?.items)) {
-      throw new InboxError('unexpected-answer', 'The answer has no items: does the server wrap it?');
-    }
+    const path = `?limit=${limit}${before == null ? '' : `&before=${before}`}`;
+    const page = await this.#request<InboxPage>('page', 'GET', path);
+    // Serializers may leave out what is null.
+    page.nextBefore ??= null;
     if (page.items[0] || !page.nextBefore) return page;
     // The server has looked as far as it does in one go. The numbers stay those of the first answer: what has arrived since
     // is not in this page.
@@ -43,30 +47,39 @@ export class InboxApi {
   async markRead(ids: readonly number[]): Promise<InboxNumbers> {
     let numbers: InboxNumbers | undefined;
     for (let from = 0; from < ids.length; from += MAX_IDS) {
-      numbers = await this.#request('POST', '/read', { ids: ids.slice(from, from + MAX_IDS) });
+      numbers = await this.#request('numbers', 'POST', '/read', { ids: ids.slice(from, from + MAX_IDS) });
     }
     return numbers as InboxNumbers;
   }
 
   async markReadUpTo(upTo: number): Promise<InboxNumbers> {
-    return await this.#request('POST', '/read', { upTo });
+    return await this.#request('numbers', 'POST', '/read', { upTo });
   }
 
   async markUnread(id: number): Promise<InboxNumbers> {
-    return await this.#request('PATCH', `/${id}`, { read: false });
+    return await this.#request('numbers', 'PATCH', `/${id}`, { read: false });
   }
 
   async remove(id: number): Promise<InboxNumbers> {
-    return await this.#request('DELETE', `/${id}`);
+    return await this.#request('numbers', 'DELETE', `/${id}`);
   }
 
   /** A token that opens a stream, of the same recipient each time: another tab may have signed in as somebody else. */
   async streamToken(): Promise<string> {
-    const { token } = await this.#request<{ token: string }>('POST', '/stream-token');
+    const { token } = await this.#request<{ token: string }>('token', 'POST', '/stream-token');
     const recipient = recipientOf(token);
     this.#recipient ??= recipient;
     if (recipient !== this.#recipient) throw new InboxError('signed-out', 'Somebody else has signed in.');
     return token;
+  }
+
+  /**
+   * Finds out why a stream can't be opened: an `EventSource` doesn't say.
+   *
+   * @returns if it could be opened.
+   */
+  async probeStream(query: string): Promise<void> {
+    await this.#request('stream', 'GET', query, undefined, ATTEMPTS);
   }
 
   /** Gives up what is under way, but for changes that have been sent. */
@@ -74,7 +87,7 @@ export class InboxApi {
     for (const question of this.#questions) question.abort(new InboxError('closed', 'The inbox is closed.'));
   }
 
-  async #request<T>(method: string, path: string, body?: object, attempt = 1): Promise<T> {
+  async #request<T>(kind: Kind, method: string, path: string, body?: object, attempt = 1): Promise<T> {
     const abort = new AbortController();
     const { signal } = abort;
     let timer: ReturnType<typeof setTimeout> | undefined;
@@ -84,7 +97,7 @@ export class InboxApi {
         signal.onabort = () => reject(signal.reason);
         timer = setTimeout(() => abort.abort('timeout'), TIMEOUT_MS);
         // The application's `token` may hang, too.
-        this.#send<T>(method, path, body, signal, attempt).then(resolve, reject);
+        this.#send<T>(kind, method, path, body, signal, attempt).then(resolve, reject);
       });
       if (typeof answer !== 'number') return answer;
       clearTimeout(timer);
@@ -95,17 +108,17 @@ export class InboxApi {
         timer = setTimeout(resolve, answer * (1 + Math.random()));
       });
     } catch (error) {
-      if (error instanceof InboxError) throw error;
-      throw new InboxError('unreachable', `No answer: ${error}`, undefined, error);
+      throw toInboxError(error);
     } finally {
       this.#questions.delete(abort);
       clearTimeout(timer);
     }
-    return await this.#request(method, path, body, attempt + 1);
+    return await this.#request(kind, method, path, body, attempt + 1);
   }
 
   /** @returns the answer, or for how many milliseconds the server wants to be left alone. */
   async #send<T>(
+    kind: Kind,
     method: string,
     path: string,
     body: object | undefined,
@@ -113,8 +126,11 @@ export class InboxApi {
     attempt: number,
   ): Promise<T | number> {
     const { token, url } = this.#options;
-    const headers: Record<string, string> = {};
-    if (token) {
+    const isStream = kind === 'stream';
+    // Proxies and hosts that send browsers to a login page answer a program with 401.
+    const headers: Record<string, string> = { accept: isStream ? 'text/event-stream' : 'application/json' };
+    // A stream is opened by the token in its URL alone.
+    if (token && !isStream) {
       const bearer = await token();
       if (!bearer) throw new InboxError('signed-out', 'Nobody is signed in.');
       headers.authorization = `Bearer ${bearer}`;
@@ -129,20 +145,26 @@ export class InboxApi {
       keepalive: method !== 'GET',
       signal,
     });
-    if (response.ok) return (await response.json()) as T;
     const { status } = response;
+    const type = response.headers.get('content-type') ?? '';
+    if (response.ok) {
+      if (isStream) void response.body?.cancel();
+      const answer = isStream ? type.startsWith(headers.accept as string) : dataOf(kind, await response.text());
+      if (answer) return answer;
+      const how = response.redirected ? 'redirected: ' : '';
+      throw new InboxError(
+        'unexpected-answer',
+        `The server answered ${status}: ${how}${type}, a login page, or does it wrap its answers?`,
+        status,
+      );
+    }
     if (status === 429 && attempt < ATTEMPTS) {
       // https://www.rfc-editor.org/rfc/rfc9110#field.retry-after; of its two forms the one that servers send.
       return Math.min(Number(response.headers.get('retry-after')) || 2, MAX_WAIT_S) * 1_000;
     }
-    if (status === 401) throw new InboxError('signed-out', 'Nobody is signed in.', status);
-    const { message } = (await response.json().catch(() => ({}))) as { message?: unknown };
-    throw new InboxError('refused', `The server answered ${status}: ${message ?? response.statusText}`, status);
+    if (status === 401 && !isStream) throw new InboxError('signed-out', 'Nobody is signed in.', status);
+    const problem = await response.json().catch(() => null);
+    const { message = response.statusText } = problem ?? {};
+    throw new InboxError('refused', `The server answered ${status}: ${message}`, status);
   }
-}
-
-function recipientOf(streamToken: string): string {
-  const [, claims = ''] = streamToken.split('.');
-  const { tenant, recipient } = JSON.parse(atob(claims.replaceAll('-', '+').replaceAll('_', '/')));
-  return JSON.stringify([tenant, recipient]);
 }

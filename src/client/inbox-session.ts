@@ -5,7 +5,7 @@ import type { InboxOptions } from './inbox.js';
 import type { InboxEvents, InboxState, InboxStatus, StreamFrame } from './inbox.types.js';
 import { InboxApi } from './inbox-api.js';
 import { InboxChanges, quiet } from './inbox-changes.js';
-import { InboxError } from './inbox-error.js';
+import type { InboxError } from './inbox-error.js';
 import { NotificationList } from './notification-list.js';
 import { SharedStream, type StreamStatus } from './shared-stream.js';
 
@@ -25,7 +25,10 @@ export class InboxSession {
   readonly #events: Emitter<InboxEvents>;
   readonly #publish: () => void;
   #status: InboxStatus = 'connecting';
+  /** Why the list could not be loaded. */
   #error: InboxError | null = null;
+  /** Why there is no stream, once an attempt has failed, until it is live. */
+  #streamError: InboxError | null = null;
   readonly #api: InboxApi;
   readonly #list = new NotificationList();
   readonly #stream: SharedStream;
@@ -45,7 +48,8 @@ export class InboxSession {
     this.#publish = publish;
     const url = new URL(options.url, globalThis.document?.baseURI ?? globalThis.location?.href).href.replace(/\/$/, '');
     const EventSource = options.eventSource ?? globalThis.EventSource;
-    if (!EventSource) {
+    // A page without one, as in jsdom, has its list all the same.
+    if (!EventSource && typeof document !== 'object') {
       throw new TypeError('There is no EventSource here: pass `eventSource`.');
     }
     this.#pageSize = options.pageSize ?? 20;
@@ -71,12 +75,13 @@ export class InboxSession {
         // A JWT has no characters that mean anything in a URL.
         return `${url}/stream?token=${await this.#api.streamToken()}&lastEventId=${this.#cursor}`;
       },
+      probe: (stream) => this.#api.probeStream(stream.slice(url.length)),
       onFrame: (frame, data, toast) => this.#receive(frame, data, toast),
       onMalformed: () => {
         this.#mustLoad = true;
         this.#follow();
       },
-      onStatus: (status) => this.#setStatus(status),
+      onStatus: (status, error) => this.#setStatus(status, error),
       onError: (error) => this.#mayGoOn(error),
       position: () => ({ cursor: this.#cursor, numbers: this.#list.newest }),
       onWake: () => this.#retry(),
@@ -97,7 +102,7 @@ export class InboxSession {
       unread: this.#list.unread,
       hasMore: this.#list.nextBefore !== null,
       loading: !!this.#older || (!!this.#loading && !this.#list.isLoaded),
-      error: this.#error,
+      error: this.#error ?? this.#streamError,
     };
   }
 
@@ -114,6 +119,7 @@ export class InboxSession {
   end(status: 'closed' | 'signed-out'): void {
     if (!this.isOpen) return;
     this.#status = status;
+    this.#streamError = null;
     this.#stream.close();
     this.#reload.cancel();
     clearTimeout(this.#patience);
@@ -192,10 +198,15 @@ export class InboxSession {
     return missed.reverse();
   }
 
-  #setStatus(status: StreamStatus): void {
+  #setStatus(status: StreamStatus, error?: InboxError): void {
+    if (!this.isOpen) return;
+    const known = this.#streamError;
+    this.#streamError = status === 'live' ? null : (error ?? known);
     this.#wasLive ||= status === 'live';
-    if (this.isOpen) this.#status = status === 'connecting' && this.#wasLive ? 'reconnecting' : status;
+    this.#status = status === 'connecting' && (this.#wasLive || this.#streamError) ? 'reconnecting' : status;
     this.#publish();
+    // Once for all attempts that fail in the same way, and not again for a list that said so.
+    if (error && error !== this.#error && error.message !== known?.message) this.#events.emit('error', error);
   }
 
   /** Shows what happened, and loads what it could not follow. */
@@ -285,10 +296,9 @@ export class InboxSession {
   }
 
   /** Whether there is any point in trying again. */
-  #mayGoOn(error: unknown): boolean {
-    const isOver = error instanceof InboxError && error.code === 'signed-out';
-    if (isOver) this.#failed(error);
-    return !isOver;
+  #mayGoOn(error: InboxError): boolean {
+    if (error.code === 'signed-out') this.#failed(error);
+    return this.isOpen;
   }
 }
 

@@ -2,9 +2,10 @@ import type { InboxNotification } from '../notifications/notification.js';
 import type { InboxError } from './inbox-error.js';
 
 /**
- * - `connecting`: the first stream is on its way.
+ * - `connecting`: the first attempt to open a stream is under way.
  * - `live`: what happens is shown as it happens.
- * - `reconnecting`: the stream was lost, and is being made anew; what is shown may be out of date.
+ * - `reconnecting`: the stream was lost or could not be opened, and is tried again; what is shown may be out of date.
+ *   `error` says why, once an attempt has failed.
  * - `signed-out`: the server answered 401, or `token` gave none. Nothing is tried until `open()`.
  * - `closed`: `close()` was called.
  */
@@ -21,7 +22,10 @@ export interface InboxState {
   readonly hasMore: boolean;
   /** Whether notifications are being loaded. */
   readonly loading: boolean;
-  /** Why they could not be loaded; null once they are. */
+  /**
+   * Why they could not be loaded, else why there is no stream: its `code` and `status` say what came instead. Both are tried
+   * again, whatever the reason. Null once they are loaded and the stream is live.
+   */
   readonly error: InboxError | null;
 }
 
@@ -44,7 +48,10 @@ export interface InboxEvents {
   notification: [notification: InboxNotification, context: { toast: boolean }];
   /** What the server's `signal()` sent: live only, and never kept. */
   signal: [signal: { type: string; data: unknown }];
-  /** What went wrong: a change that the server refused and that is therefore undone, or a list that could not be loaded. */
+  /**
+   * What went wrong: a change that the server refused and that is therefore undone, a list that could not be loaded, or a
+   * stream that could not be opened. The same failure of the stream is told once, however often it is tried.
+   */
   error: [error: InboxError];
   /** Every event of the stream as it came, for debugging. */
   frame: [frame: StreamFrame];

@@ -3,6 +3,7 @@ import { BrowserTabs, isVisible } from './browser-tabs.js';
 import { EventStream, type EventStreamOptions } from './event-stream.js';
 import { dataOf } from './frame-data.js';
 import type { StreamFrame } from './inbox.types.js';
+import { InboxError, type InboxErrorCode } from './inbox-error.js';
 
 export type StreamStatus = 'connecting' | 'live';
 
@@ -13,10 +14,13 @@ interface Position {
   numbers: InboxNumbers;
 }
 
+/** What tabs can tell each other of an error, of which a `BroadcastChannel` keeps only the message. */
+type ErrorParts = [code: InboxErrorCode, message: string, status: number | undefined];
+
 /** What tabs tell each other. */
 type Relayed =
   /** The leader, how it is. */
-  | { status: StreamStatus; position: Position }
+  | { status: StreamStatus; position: Position; error?: ErrorParts }
   /** The leader, an event, the cursor that it follows, and where to toast. */
   | { frame: StreamFrame; after: number | null; toaster: string }
   /** A follower that wants the leader to try at once what waits for its next attempt. */
@@ -38,6 +42,8 @@ export interface SharedStreamOptions extends Omit<EventStreamOptions, 'onFrame'>
 /** The stream of this tab: its own, or what the tab that holds the stream of this browser tells of it. */
 export class SharedStream {
   #status: StreamStatus = 'connecting';
+  /** Why the last attempt failed. */
+  #error: ErrorParts | undefined;
   readonly #stream: EventStream;
   readonly #tabs: BrowserTabs<Relayed> | undefined;
   /** What has come and is not handled yet, in order. */
@@ -52,7 +58,7 @@ export class SharedStream {
     this.#options = options;
     this.#stream = new EventStream({
       ...options,
-      onStatus: (status) => this.#setStatus(status),
+      onStatus: (status, error) => this.#setStatus(status, error),
       onFrame: (frame, data) => void this.#inTurn(true, () => this.#relay(frame, data)),
     });
     if (options.name === undefined || !BrowserTabs.areSupported) return;
@@ -64,7 +70,7 @@ export class SharedStream {
         if (message !== 'check') void this.#inTurn(false, () => this.#hear(message));
         else if (this.#isOwn) this.#stream.check();
       },
-      beat: () => ({ status: this.#status, position: options.position() }),
+      beat: () => this.#beat(),
     });
   }
 
@@ -99,10 +105,16 @@ export class SharedStream {
     this.#stream.close();
   }
 
-  #setStatus(status: StreamStatus): void {
+  #setStatus(status: StreamStatus, error?: InboxError): void {
     this.#status = status;
-    this.#options.onStatus(status);
-    this.#tabs?.post({ status, position: this.#options.position() });
+    if (status === 'live') this.#error = undefined;
+    if (error) this.#error = [error.code, error.message, error.status];
+    this.#options.onStatus(status, error);
+    this.#tabs?.post(this.#beat());
+  }
+
+  #beat(): Extract<Relayed, { status: unknown }> {
+    return { status: this.#status, position: this.#options.position(), error: this.#error };
   }
 
   /**
@@ -138,12 +150,14 @@ export class SharedStream {
 
   #hear(message: Exclude<Relayed, 'check'>): Promise<void> | undefined {
     if ('status' in message) {
-      this.#status = message.status;
-      this.#options.onStatus(message.status);
+      const { status, error } = message;
+      this.#status = status;
+      this.#error = error;
+      this.#options.onStatus(status, error && new InboxError(...error));
       return this.#options.onPosition(message.position.cursor, message.position.numbers);
     }
     const { frame, toaster } = message;
-    const data = dataOf(frame);
+    const data = dataOf(frame.event, frame.data);
     if (!data) throw new TypeError(`Another tab tells of an event that makes no sense: ${frame.event}`);
     const tell = () => this.#options.onFrame(frame, data, toaster === this.#tabs?.id);
     const missed = this.#options.onPosition(message.after);

@@ -1,7 +1,12 @@
 import { expect, test } from '@jest/globals';
-import type { InboxState } from '../../src/client/index.js';
+import type { InboxError, InboxState } from '../../src/client/index.js';
 import { BellPage, type BellPageOptions } from './element/bell-page.js';
 import { describeInChromium } from './support/describe-in-chromium.js';
+
+/** An error as a page gets it: of the class nothing crosses to the browser. */
+function refused(status: number): InboxError {
+  return { name: 'InboxError', code: 'refused', message: `The server answered ${status}`, status };
+}
 
 await describeInChromium('<notification-bell>', (browser) => {
   test.each([
@@ -29,6 +34,8 @@ await describeInChromium('<notification-bell>', (browser) => {
     ['nothing', 0, {}, 'You’re all caught up'],
     ['loading', 0, { loading: true }, 'Loading…'],
     ['signed out', 0, { status: 'signed-out' }, 'You’re signed out'],
+    ['a stream that is refused', 3, { status: 'reconnecting', error: refused(403) }, 'Reconnecting… (403)'],
+    ['a list that is refused', 0, { error: refused(404) }, 'Notifications could not be loaded (404)'],
   ];
   // Nothing around it that hides what overflows: axe-core doesn't know the top layer, and takes the panel for hidden.
   const looks: [string, BellPageOptions][] = [
@@ -39,7 +46,7 @@ await describeInChromium('<notification-bell>', (browser) => {
     const crm = await BellPage.open(browser, options);
     await crm.openWith(1);
     for (const [state, count, change, text] of states) {
-      await crm.show(count, { status: 'live', loading: false, hasMore: false, ...change });
+      await crm.show(count, { status: 'live', loading: false, hasMore: false, error: null, ...change });
       await crm.panel.getByText(text).first().waitFor();
       expect([state, ...(await crm.violations())]).toEqual([state]);
     }

@@ -1,10 +1,11 @@
 import { expect, test } from '@jest/globals';
+import type { Response } from 'express';
 import { useCleanup } from '../support/cleanup.js';
 import { eventually } from '../support/eventually.js';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
 import { type ClientHost, useClientHost } from './support/client-host.js';
 import { describeInChromium } from './support/describe-in-chromium.js';
-import { openTabs, type Tab } from './support/tab.js';
+import { openTabs, Tab } from './support/tab.js';
 
 await describeInChromium('A stream that breaks', (browser) => {
   const host = useClientHost({ maxReplay: 5, retryMs: 100 });
@@ -83,6 +84,43 @@ await describeInChromium('A stream that breaks', (browser) => {
     for (const tab of tabs) {
       await tab.untilLive();
       expect(await tab.run(() => crm.statuses)).toEqual(['connecting', 'live', 'reconnecting', 'live']);
+    }
+  });
+
+  const refusals: [string, Parameters<typeof refuse>[0], object][] = [
+    ['refused', (response) => response.status(403).send('no'), { code: 'refused', status: 403 }],
+    ['a login page', (response) => response.type('html').send('Sign in'), { code: 'unexpected-answer', status: 200 }],
+    ['a redirect to one', (response) => response.redirect('/page'), { code: 'unexpected-answer', status: 200 }],
+    ['empty', (response) => response.sendStatus(204), { code: 'unexpected-answer', status: 204 }],
+  ];
+
+  /** Answers like that when a stream is asked for. */
+  function refuse(answer: (response: Response) => unknown): void {
+    host().intercept = (request, response, next) =>
+      request.path === '/notifications/stream' ? void answer(response) : next();
+  }
+
+  test.each(refusals)('when it is %s says why in every tab, and goes on when it opens', async (name, answer, error) => {
+    browser.expectErrors(/status of 403/, /MIME type/);
+    refuse(answer);
+    await host().notify(name);
+    const context = await browser.newContext();
+    const tabs = [await Tab.openWithoutInbox(context, host()), await Tab.openWithoutInbox(context, host())];
+    for (const tab of tabs) await tab.run((user) => crm.start(user), name);
+    for (const tab of tabs) {
+      await tab.until(() => crm.inbox.getState().error !== null);
+      const read = () => {
+        const { status, error, items } = crm.inbox.getState();
+        return { status, items: items.length, error: error && { code: error.code, status: error.status } };
+      };
+      expect(await tab.run(read)).toEqual({ status: 'reconnecting', items: 1, error });
+      expect(await tab.run(() => crm.errors)).toHaveLength(1);
+    }
+    host().intercept = (_request, _response, next) => next();
+    for (const tab of tabs) await tab.run(() => crm.inbox.open());
+    for (const tab of tabs) {
+      await tab.untilLive();
+      expect((await tab.state()).error).toBeNull();
     }
   });
 

@@ -276,7 +276,7 @@ test('a list that could not be loaded is loaded later', async () => {
   const inbox = createInbox({ url: server.url, fetch: server.fetch, eventSource: server.EventSource });
   await pass(0);
   expect(inbox.getState()).toMatchObject({
-    status: 'connecting',
+    status: 'reconnecting',
     loading: false,
     items: [],
     error: { code: 'refused', status: 503, message: expect.stringContaining('The database is down.') },
@@ -391,10 +391,10 @@ test('sends a token as a header, and cookies where there is none', async () => {
     inbox.close();
   }
   expect(inits.map(({ credentials, headers }) => [credentials, headers])).toEqual([
-    ['same-origin', { authorization: 'Bearer secret' }],
-    ['same-origin', { authorization: 'Bearer secret' }],
-    ['include', {}],
-    ['include', {}],
+    ['same-origin', { accept: 'application/json', authorization: 'Bearer secret' }],
+    ['same-origin', { accept: 'application/json', authorization: 'Bearer secret' }],
+    ['include', { accept: 'application/json' }],
+    ['include', { accept: 'application/json' }],
   ]);
 });
 

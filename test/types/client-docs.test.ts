@@ -21,6 +21,8 @@ const AROUND = `
     const router: { push(path: string): void };
     const id: number;
     const badge: HTMLElement;
+    const banner: HTMLElement;
+    function csrfToken(): string;
     const list: HTMLElement;
     const vue: typeof import('@vitejs/plugin-vue').default;
     function showBadge(unread: number): void;

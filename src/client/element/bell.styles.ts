@@ -1,17 +1,29 @@
-import { css } from 'lit';
+import { type CSSResult, css, unsafeCSS } from 'lit';
 
-/** The colours of both schemes, and the bell. What begins with `--_` is nobody else's business. */
+const LIGHT_AND_DARK = [
+  ['accent', '#2f5fe0', '#86a8ff'],
+  ['badge', '#cf2338', '#d93249'],
+  ['surface', '#fff', '#1b1c20'],
+  ['hover', '#f4f5f7', '#26282e'],
+  ['border', '#e3e5e9', '#34363d'],
+  ['text', '#16181d', '#eceef2'],
+  ['muted', '#5b6270', '#a2a8b5'],
+  ['shadow', 'rgb(15 20 30 / 0.14)', 'rgb(0 0 0 / 0.5)'],
+];
+
+/** What begins with `--_` is private. */
+function colours(of: (light: string, dark: string) => string): CSSResult {
+  return unsafeCSS(
+    LIGHT_AND_DARK.map(
+      ([name, light = '', dark = '']) => `--_${name}: var(--notification-bell-${name}, ${of(light, dark)});`,
+    ).join(''),
+  );
+}
+
+/** The colours of both schemes, and the bell. */
 export const bellStyles = css`
   :host {
-    --_accent: var(--notification-bell-accent, #2f5fe0);
-    --_badge: var(--notification-bell-badge, #cf2338);
-    --_surface: var(--notification-bell-surface, #fff);
-    --_hover: var(--notification-bell-hover, #f4f5f7);
-    --_border: var(--notification-bell-border, #e3e5e9);
-    --_text: var(--notification-bell-text, #16181d);
-    --_muted: var(--notification-bell-muted, #5b6270);
-    --_shadow: rgb(15 20 30 / 0.14);
-    --_badge-text: #fff;
+    ${colours((light) => light)}
 
     display: inline-block;
     position: relative;
@@ -20,14 +32,7 @@ export const bellStyles = css`
 
   @supports (color: light-dark(#000, #fff)) {
     :host {
-      --_accent: var(--notification-bell-accent, light-dark(#2f5fe0, #86a8ff));
-      --_badge: var(--notification-bell-badge, light-dark(#cf2338, #d93249));
-      --_surface: var(--notification-bell-surface, light-dark(#fff, #1b1c20));
-      --_hover: var(--notification-bell-hover, light-dark(#f4f5f7, #26282e));
-      --_border: var(--notification-bell-border, light-dark(#e3e5e9, #34363d));
-      --_text: var(--notification-bell-text, light-dark(#16181d, #eceef2));
-      --_muted: var(--notification-bell-muted, light-dark(#5b6270, #a2a8b5));
-      --_shadow: light-dark(rgb(15 20 30 / 0.14), rgb(0 0 0 / 0.5));
+      ${colours((light, dark) => `light-dark(${light}, ${dark})`)}
     }
   }
 
@@ -114,7 +119,7 @@ export const bellStyles = css`
     padding-inline: 0.3125rem;
     border-radius: 1rem;
     background: var(--_badge);
-    color: var(--_badge-text);
+    color: #fff;
     font: 600 0.6875rem / 1 system-ui, sans-serif;
     font-variant-numeric: tabular-nums;
     letter-spacing: 0;
@@ -123,6 +128,7 @@ export const bellStyles = css`
 
   @media (forced-colors: active) {
     .badge {
+      forced-color-adjust: none;
       background: Highlight;
       color: HighlightText;
     }

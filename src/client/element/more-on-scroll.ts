@@ -22,7 +22,8 @@ export class MoreOnScroll implements ReactiveController {
     if (end === this.observed && length === this.length) return;
     this.length = length;
     this.stop();
-    if (!end) return;
+    // Without observers, as in jsdom, there is the button.
+    if (!end || !globalThis.IntersectionObserver) return;
     // A new one tells at once whether the end is near: after a short page it still is.
     this.observer = new IntersectionObserver(
       (entries) => {

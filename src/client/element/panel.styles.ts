@@ -1,5 +1,9 @@
 import { css } from 'lit';
 
+/**
+ * Not commented inside, because comments in a template go to the browser: `unicode-bidi` is for words of one direction in a
+ * page of the other, and `.status` is over the list, so that nothing moves when it comes and goes.
+ */
 export const panelStyles = css`
   #panel {
     display: none;
@@ -44,7 +48,6 @@ export const panelStyles = css`
     list-style: none;
   }
 
-  /* Words of one direction in a page of the other. */
   h2,
   p,
   time,
@@ -54,13 +57,16 @@ export const panelStyles = css`
     unicode-bidi: plaintext;
   }
 
-  .header {
+  .header,
+  .notice,
+  .banner {
     display: flex;
     align-items: center;
     gap: 0.25em;
     padding-block: 0.5em;
     padding-inline: 1.1429em 0.5714em;
-    border-block-end: 1px solid var(--_border);
+    border: 0 solid var(--_border);
+    border-block-end-width: 1px;
   }
 
   .header > .text-button {
@@ -74,21 +80,25 @@ export const panelStyles = css`
     line-height: 1.3333;
   }
 
-  /* Over the list, so that nothing moves when it comes and goes. */
-  .status {
+  .status,
+  .pill {
     position: absolute;
-    inset-block-end: 0.625em;
     inset-inline: 0;
     display: flex;
     align-items: center;
     gap: 0.5em;
     inline-size: fit-content;
+    max-inline-size: calc(100% - 16px);
     margin-inline: auto;
     padding: 0.3em 0.85em;
-    border: 1px solid var(--_border);
     border-radius: 2em;
-    background: var(--_surface);
     box-shadow: 0 2px 8px var(--_shadow);
+  }
+
+  .status {
+    inset-block-end: 0.625em;
+    border: 1px solid var(--_border);
+    background: var(--_surface);
     color: var(--_muted);
     font-size: 0.8571em;
     pointer-events: none;
@@ -165,29 +175,13 @@ export const panelStyles = css`
   }
 
   .pill {
-    position: absolute;
     z-index: 1;
     inset-block-start: 0.5rem;
-    inset-inline: 0;
-    display: flex;
-    align-items: center;
     gap: 0.25em;
-    inline-size: fit-content;
-    min-block-size: 2em;
-    margin-inline: auto;
-    padding-inline: 0.7em 0.9em;
-    border-radius: 2em;
     background: var(--_accent);
     color: var(--_surface);
-    box-shadow: 0 2px 8px var(--_shadow);
     font-size: 0.9286em;
     font-weight: 600;
-  }
-
-  .pill svg {
-    inline-size: 1.1em;
-    block-size: 1.1em;
-    stroke-width: 2.25;
   }
 
   .pill:focus-visible {
@@ -205,18 +199,15 @@ export const panelStyles = css`
 
   .notice,
   .banner {
-    display: flex;
-    align-items: center;
     gap: 0.6em;
-    padding-block: 0.5em;
-    padding-inline: 1.1429em 0.5714em;
-    border-block-start: 1px solid var(--_border);
     font-size: 0.9286em;
   }
 
+  .notice {
+    border-block-width: 1px 0;
+  }
+
   .banner {
-    border-block: 0 solid var(--_border);
-    border-block-end-width: 1px;
     background: var(--_hover);
   }
 
@@ -230,19 +221,8 @@ export const panelStyles = css`
   }
 
   @media (prefers-reduced-motion: no-preference) {
-    #panel.opened {
-      animation: open 0.12s ease-out;
-    }
-
     .status::before {
       animation: breathe 1.6s ease-in-out infinite alternate;
-    }
-  }
-
-  @keyframes open {
-    from {
-      opacity: 0;
-      translate: 0 -4px;
     }
   }
 

@@ -2,6 +2,7 @@ import { html, nothing, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
 import type { InboxNotification } from '../../notifications/notification.js';
 import type { InboxState } from '../inbox.types.js';
+import type { InboxError } from '../inbox-error.js';
 import { arrowUpIcon, caughtUpIcon, checkAllIcon, closeIcon, failedIcon, signedOutIcon } from './icons.js';
 import type { NotificationBellMessages } from './messages.js';
 
@@ -49,7 +50,7 @@ export function panel(view: PanelView, actions: PanelActions): TemplateResult {
       }
       <div id="scroller" @scroll=${{ handleEvent: actions.onScroll, passive: true }}>${content(view, actions)}</div>
       <div role="status">
-        ${view.isReconnecting ? html`<p class="status" part="status">${messages.reconnecting}</p>` : nothing}
+        ${view.isReconnecting ? html`<p class="status" part="status">${withStatus(messages.reconnecting, state?.error)}</p>` : nothing}
       </div>
     </div>
     ${
@@ -75,23 +76,35 @@ function content(view: PanelView, actions: PanelActions): TemplateResult {
       ${state.hasMore ? listEnd(view, actions) : nothing}`;
   }
   if (isSignedOut) return blank(signedOutIcon, messages.signedOut, messages.signedOutHint, again(view, actions));
-  if (state?.error) return blank(failedIcon, messages.loadFailed, messages.loadFailedHint, again(view, actions));
-  if (!state || state.loading) return skeleton(messages.loading);
+  const error = state?.error;
+  // A stream that comes back in a moment is no news, also where there is nothing to see.
+  if (error && (state.status === 'live' || view.isReconnecting)) {
+    const hint = error.status ? '' : messages.loadFailedHint;
+    return blank(failedIcon, withStatus(messages.loadFailed, error), hint, again(view, actions));
+  }
+  if (!state || state.loading || error) return skeleton(messages.loading);
   return blank(caughtUpIcon, messages.empty, messages.emptyHint);
 }
 
 function listEnd({ state, messages }: PanelView, { loadMore }: PanelActions): TemplateResult {
-  const { loading = false, error = null } = state ?? {};
-  const label = loading ? messages.loading : error ? messages.tryAgain : messages.loadMore;
+  const { loading = false, status, error = null } = state ?? {};
+  // Without a stream it is why there is none, which the status tells.
+  const hasFailed = error && !loading && status === 'live';
+  const label = loading ? messages.loading : hasFailed ? messages.tryAgain : messages.loadMore;
   return html`
     <div id="end" part="end">
-      ${error && !loading ? html`<p>${messages.loadFailed}</p>` : nothing}
-      <button type="button" class=${error && !loading ? 'outline-button' : 'text-button'} part="more" aria-disabled=${loading} @click=${loadMore}>${label}</button>
+      ${hasFailed ? html`<p>${withStatus(messages.loadFailed, error)}</p>` : nothing}
+      <button type="button" class=${hasFailed ? 'outline-button' : 'text-button'} part="more" aria-disabled=${loading} @click=${loadMore}>${label}</button>
     </div>`;
 }
 
 function again({ messages }: PanelView, { tryAgain }: PanelActions): TemplateResult {
   return html`<button type="button" class="outline-button" part="try-again" @click=${tryAgain}>${messages.tryAgain}</button>`;
+}
+
+/** What an operator can look for: the status that the server answered with. */
+function withStatus(words: string, error: InboxError | null | undefined): string {
+  return error?.status ? `${words} (${error.status})` : words;
 }
 
 /** In place of the list, when there is none. */

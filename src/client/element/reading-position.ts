@@ -51,8 +51,8 @@ export class ReadingPosition implements ReactiveController {
   }
 
   toTop(): void {
-    const isCalm = matchMedia('(prefers-reduced-motion: reduce)').matches;
-    scrollerOf(this.host)?.scrollTo({ top: 0, behavior: isCalm ? 'instant' : 'smooth' });
+    const isCalm = globalThis.matchMedia?.('(prefers-reduced-motion: reduce)').matches;
+    scrollerOf(this.host)?.scrollTo?.({ top: 0, behavior: isCalm ? 'instant' : 'smooth' });
   }
 
   private seeAll(): void {

@@ -17,6 +17,8 @@ export class FakeServer {
   /** Every stream that was opened and is not closed. */
   readonly streams = new Set<FakeEventSource>();
   opened = 0;
+  /** How often the client looked why a stream could not be opened. */
+  probes = 0;
   heartbeatMs = 20_000;
   retryMs = 3_000;
   /** Whether its streams are alive: without pings they are dead, and don't say so. */
@@ -116,6 +118,11 @@ export class FakeServer {
   private answer(request: string, body: { ids?: number[]; upTo?: number; read?: boolean }): Response {
     const [method, path = ''] = request.split(' ');
     const id = Number(path.slice(1));
+    if (path.startsWith('/stream?')) {
+      this.probes += 1;
+      if (!this.accepts()) return refusal(503, 'There are too many streams.');
+      return new Response('retry: 3000\n\n', { headers: { 'content-type': 'text/event-stream' } });
+    }
     if (path === '/stream-token') {
       const claims = btoa(JSON.stringify({ tenant: '', recipient: this.recipient, at: this.requests.length }));
       return Response.json({ token: `e30.${claims}.s` });
