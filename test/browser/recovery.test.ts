@@ -103,10 +103,11 @@ await describeInChromium('A stream that breaks', (browser) => {
   test.each(refusals)('when it is %s says why in every tab, and goes on when it opens', async (name, answer, error) => {
     browser.expectErrors(/status of 403/, /MIME type/);
     refuse(answer);
-    await host().notify(name);
+    const user = name.replaceAll(' ', '-');
+    await host().notify(user);
     const context = await browser.newContext();
     const tabs = [await Tab.openWithoutInbox(context, host()), await Tab.openWithoutInbox(context, host())];
-    for (const tab of tabs) await tab.run((user) => crm.start(user), name);
+    for (const tab of tabs) await tab.run((user) => crm.start(user), user);
     for (const tab of tabs) {
       await tab.until(() => crm.inbox.getState().error !== null);
       const read = () => {

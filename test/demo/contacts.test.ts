@@ -81,6 +81,12 @@ describe('the import of contacts', () => {
     expect([bob.signals, bob.titles]).toEqual([[], []]);
   });
 
+  test('of one contact is told in the singular', async () => {
+    const { body } = await alice.importCsv('name,company,email\nAda,Acme,ada@acme.example');
+    expect(body.total).toBe(1);
+    await alice.until(() => alice.titles.includes('1 contact has been imported'));
+  });
+
   test('takes CSV as programs write it', async () => {
     const csv = `\uFEFFEmail,NAME , company\r\n"a@b.c","O""Neill, Björn","${user}"\r\n\r\n李雷@例子.中国,"two\nlines",${user}`;
     expect((await alice.importCsv(csv, 'Text/CSV; charset=utf-8')).status).toBe(202);

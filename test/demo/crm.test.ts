@@ -98,6 +98,19 @@ describe('a colleague', () => {
   });
 });
 
+test.each([
+  ['Ann Lee', 'Ann Lee'],
+  [" Seán O'Neill ", "Seán O'Neill"],
+  ['王 芳', '王 芳'],
+])('%j logs in, and gets what is sent to %j', async (typed, user) => {
+  const { token } = (await answerOf(demo.url, 'POST', '/login', { user: typed })).body;
+  const assigned = await answerOf(demo.url, 'POST', '/deals/1/assign', { owner: user }, token);
+  expect({ status: assigned.status, owner: assigned.body.owner }).toEqual({ status: 200, owner: user });
+  expect((await answerOf(demo.url, 'GET', '/people', undefined, token)).body).toMatchObject({
+    items: expect.arrayContaining([expect.objectContaining({ id: user })]),
+  });
+});
+
 describe('bad input', () => {
   const NAME = expect.stringContaining('letters or digits');
   const FIELD = expect.stringContaining('a string that is not blank');
@@ -109,6 +122,8 @@ describe('bad input', () => {
     ['/login', { user: 'a/../b' }, NAME],
     ['/login', { user: `a\u0000b` }, NAME],
     ['/login', { user: 'a'.repeat(65) }, NAME],
+    ['/login', { user: 'Ann  Lee' }, NAME],
+    ['/login', { user: 'Ann\nLee' }, NAME],
     ['/login', '{"user":', expect.any(String)],
     ['/login', 'null', expect.any(String)],
     ['/deals/1/assign', {}, FIELD],

@@ -9,7 +9,10 @@ interface ImportTexts {
 
 export const IMPORT_TEXTS: InEveryLanguage<ImportTexts> = {
   en: {
-    finished: (contacts) => ({ title: `${contacts.toLocaleString('en')} contacts have been imported` }),
+    finished: (contacts) => ({
+      title:
+        contacts === 1 ? '1 contact has been imported' : `${contacts.toLocaleString('en')} contacts have been imported`,
+    }),
     failed: (reason) => ({
       title: 'Your contacts have not been imported',
       body: `Nothing was stored, because ${reason}. Import them again.`,

@@ -137,6 +137,47 @@ await describeInChromium('the views of the demo', (browser) => {
     await dave.heading('商机').waitFor();
   });
 
+  test.each([
+    ['on a desk', {}],
+    ['on a phone', { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true }],
+  ])('a toast does not cover what is on the wire, %s', async (_, options: BrowserContextOptions) => {
+    const crm = await openAs('alice', '', options);
+    await crm.button(/^On the wire/).click();
+    const wire = crm.locator('.wire');
+    await wire.waitFor();
+    const other = await demos.logIn('bob');
+    for (const title of ['One', 'Two', 'Three']) await other.post('/announcements', { title });
+    await crm.toasts.nth(2).waitFor();
+    const drawer = await wire.boundingBox();
+    for (const toast of await crm.toasts.all()) {
+      const { y = 0, height = 0 } = (await toast.boundingBox()) ?? {};
+      expect(y + height).toBeLessThanOrEqual(drawer?.y ?? 0);
+    }
+  });
+
+  test('with forced colours the count, the tab and the choice are still to be seen', async () => {
+    const crm = await openAs('alice', '', { forcedColors: 'active' });
+    const seen = ['.count', '.segments [aria-pressed=true]'];
+    for (const selector of seen) {
+      const { color, background, canvas } = await crm
+        .locator(selector)
+        .first()
+        .evaluate((element) => {
+          const { color, backgroundColor: background } = getComputedStyle(element);
+          return { color, background, canvas: getComputedStyle(document.body).backgroundColor };
+        });
+      expect(background).not.toBe(canvas);
+      expect(background).not.toBe(color);
+    }
+    // One that differs by its text alone has the text in it.
+    const badge = crm.locator('notification-bell [part=badge]');
+    const shown = await badge.screenshot();
+    await badge.evaluate((element) => {
+      element.style.color = 'Highlight';
+    });
+    expect(shown.equals(await badge.screenshot())).toBe(false);
+  });
+
   test('the theme that is chosen stays, and is that of all windows', async () => {
     const context = await newContext();
     const [crm, window] = await Promise.all([

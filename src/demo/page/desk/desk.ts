@@ -52,9 +52,9 @@ export class Desk extends SessionElement {
             ? html`<crm-deal .session=${session} .dealId=${route.dealId}></crm-deal>`
             : nothing
         }
+        <crm-toasts .session=${session}></crm-toasts>
       </div>
-      ${this.isWireOpen ? html`<crm-wire .session=${session} @close=${this.toggleWire}></crm-wire>` : nothing}
-      <crm-toasts .session=${session}></crm-toasts>`;
+      ${this.isWireOpen ? html`<crm-wire .session=${session} @close=${this.toggleWire}></crm-wire>` : nothing}`;
   }
 
   private readonly navigated = (): void => this.requestUpdate();

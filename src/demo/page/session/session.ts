@@ -48,7 +48,10 @@ export class Session {
     this.wire.follow(this.inbox);
     this.inbox.on('notification', (notification, { toast }) => this.arrived(notification, toast));
     this.inbox.on('signal', (signal) => this.heard(signal));
-    this.inbox.on('error', (error) => this.fail(error));
+    this.inbox.on('error', (error) => {
+      // Why there is no stream: the header shows that already.
+      if (error !== this.inbox.getState().error) this.fail(error);
+    });
     this.followStatus();
   }
 

@@ -28,7 +28,7 @@ const CHINESE: readonly (readonly [said: RegExp, text: string])[] = [
   [/^request entity too large$/i, '文件过大。'],
   [
     /must be 1 to 64 letters or digits; after the first also/,
-    '名称须为 1 到 64 个字母或数字，首字符之后还可使用 . _ @ -。',
+    "名称须为 1 到 64 个字母或数字，首字符之后还可使用单个空格和 . _ @ ' -。",
   ],
   [/, a string that is not blank\.$/, '内容不能为空。'],
   [/^"\w+" must be at most (\d+) characters\.$/, '内容不能超过 $1 个字符。'],
