@@ -170,3 +170,56 @@ test('a call whose batch was refused is not stored until it is sent again: at it
   await pass(TIMEOUT_MS + 1_000);
   expect(await Promise.all(calls)).toEqual(['DEADLINE_EXCEEDED', 'OVERLOADED', 'OVERLOADED']);
 });
+
+/** A batch: the first call goes alone, and these are joined while it is on its way. */
+async function sendTogether({ send }: ReturnType<typeof start>, names: string[]): Promise<string[]> {
+  const calls = [send('alone', 'alone'), ...names.map((name) => send(name, name))];
+  await pass(60_000);
+  return (await Promise.all(calls)).slice(1);
+}
+
+const refuse = (code: string) => Promise.reject(Object.assign(new Error(`refused with ${code}`), { code }));
+
+test.each([
+  ['CRM01', 'REJECTED_BY_DATABASE'],
+  ...['P0001', '21000', '22P02', '23514', '42501', '42703', '44000', '45000', '0A000', '55000'].map((code) => [
+    code,
+    'REJECTED_BY_DATABASE',
+  ]),
+  ...['40001', '40P01', '53100', '57014', 'XX000'].map((code) => [code, 'DATABASE_UNAVAILABLE']),
+] as [string, string][])('one row that is refused with %s fails no other call', async (code, told) => {
+  const started = start();
+  started.database.onStore = (ids) => (ids.includes('bad') ? refuse(code) : undefined);
+  const names = ['a', 'b', 'bad', 'c', 'd'];
+  expect(await sendTogether(started, names)).toEqual(names.map((name) => (name === 'bad' ? told : 'stored')));
+});
+
+test('where the database itself is at fault, few calls are tried alone', async () => {
+  const started = start();
+  const sent: number[] = [];
+  started.database.onStore = (ids) => {
+    sent.push(ids.length);
+    return refuse('25006');
+  };
+  const names = Array.from({ length: 100 }, (_, index) => `r${index}`);
+  expect(new Set(await sendTogether(started, names))).toEqual(new Set(['REJECTED_BY_DATABASE']));
+  expect(sent.filter((length) => length === 1).length).toBeLessThan(30);
+});
+
+test('many bad rows in a row, which only a row can cause, fail no other call', async () => {
+  const started = start();
+  started.database.onStore = (ids) => (ids.some((id) => id.startsWith('bad')) ? refuse('CRM01') : undefined);
+  const bad = Array.from({ length: 20 }, (_, index) => `bad${index}`);
+  expect((await sendTogether(started, [...bad, 'good'])).at(-1)).toBe('stored');
+});
+
+test('a session that ends takes the whole batch with it: nothing is known to be stored, nor to be not', async () => {
+  const started = start();
+  let statements = 0;
+  started.database.onStore = () => {
+    statements += 1;
+    return refuse('57P01');
+  };
+  expect(new Set(await sendTogether(started, ['a', 'b', 'c']))).toEqual(new Set(['DATABASE_UNAVAILABLE']));
+  expect(statements).toBeLessThan(4);
+});

@@ -7,7 +7,8 @@ import { RECIPIENTS_PER_STATEMENT } from './limits.js';
 import { LockedCalls } from './locked-calls.js';
 import { findLockedInboxes } from './locked-inboxes.js';
 import { inboxesOf } from './payload-inboxes.js';
-import { isConflict, isLockTimeout, isRefusal, isRolledBack, toNotificationsError } from './postgres-error.js';
+import { isConflict, isLockTimeout, isOfStatement, toNotificationsError } from './postgres-error.js';
+import { tryEach } from './try-each.js';
 
 const MESSAGES_PER_STATEMENT = 500;
 const BYTES_PER_STATEMENT = 4 * 1024 * 1024;
@@ -182,7 +183,8 @@ export class GroupCommit<Row extends { id: string }> {
     return wanted;
   }
 
-  private async write(given: DeliveryCall[], repeats = 0): Promise<void> {
+  /** @returns the error that the calls were rejected with, where they were as a whole. */
+  private async write(given: DeliveryCall[], repeats = 0): Promise<unknown> {
     const calls = this.stillWanted(given);
     if (calls.length === 0) return;
     try {
@@ -191,15 +193,13 @@ export class GroupCommit<Row extends { id: string }> {
       const stored = await this.database.run<Row>(this.statementFor(calls), [json]);
       await this.settle(calls, stored, repeats);
     } catch (error) {
-      if (isRolledBack(error)) for (const call of calls) call.isSent = false;
+      if (isOfStatement(error)) for (const call of calls) call.isSent = false;
       if (isConflict(error) && repeats < MAX_REPEATS) return await this.write(calls, repeats + 1);
       if (isLockTimeout(error)) return await this.separateLocked(calls);
-      // One of them is bad. Which one is found out by asking Postgres for each: only that one's caller is refused.
-      if (isRefusal(error) && calls.length > 1) {
-        for (const call of calls) await this.write([call]);
-        return;
-      }
+      // One of them may be bad. Which one is found out by asking Postgres for each: only that one's caller is refused.
+      if (isOfStatement(error) && calls.length > 1) return await tryEach(calls, (call) => this.write([call]));
       for (const call of calls) call.reject(toNotificationsError(error));
+      return error;
     }
   }
 
@@ -232,7 +232,7 @@ export class GroupCommit<Row extends { id: string }> {
     }
     if (held.length > 0) this.locked.add(held, locked);
     if (free.length === 0) return;
-    if (held.length > 0) return await this.write(free);
+    if (held.length > 0) return void (await this.write(free));
     // What is locked can't be seen, such as an inbox that another transaction has just made; or it was, and is free again.
     if (free.length === 1) return this.locked.add(free, null);
     const middle = free.length >> 1;

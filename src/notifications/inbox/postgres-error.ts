@@ -27,9 +27,28 @@ export function isLockTimeout(error: unknown): boolean {
   return sqlState(error) === '55P03';
 }
 
-/** Postgres' answer says that nothing of the statement was stored. */
-export function isRolledBack(error: unknown): boolean {
-  return isRefusal(error) || isConflict(error) || isLockTimeout(error);
+/**
+ * Postgres has answered with an error of this one statement, and rolled it back: nothing of it is stored. Any SQLSTATE is
+ * one, also a host's own (`RAISE ... USING ERRCODE = 'CRM01'`), but those that end the session: class 08 (connection), 57P
+ * (shutdown, crash, terminated) and 25P03, 25P04 (session timeouts). After these the statement may have been committed.
+ */
+export function isOfStatement(error: unknown): boolean {
+  return /^(?!08|57P|25P0[34])/.test(sqlState(error) ?? '08');
+}
+
+/**
+ * The SQLSTATE is about the server, the session or what else runs just now, and not about a row: later the same statement
+ * may succeed. By class: 08 connection, 25 transaction state, 28 and 3D login, 3F missing schema, 40 conflicts, 53 no room,
+ * 55 locks, 57 intervention, 58 and XX and F0 system. 42P01 is a missing table. Within 55, `55000` is none of these: it is
+ * what triggers raise about the state of a row. No SQLSTATE at all: nobody has answered.
+ */
+function isOutage(error: unknown): boolean {
+  return /^(08|25|28|3D|3F|40|42P01|53|55(?!000)|57|58|XX|F0)/.test(sqlState(error) ?? '08');
+}
+
+/** The database itself may be why Postgres refuses this: an outage, or rights, tables and columns (class 42). */
+export function mayConcernAll(error: unknown): boolean {
+  return isOutage(error) || sqlState(error)?.startsWith('42') === true;
 }
 
 /**
@@ -52,18 +71,22 @@ export function isShortage(error: unknown): boolean {
   return sqlState(error)?.startsWith('53') === true;
 }
 
-/** What a caller is told. */
+/**
+ * What a caller is told. `REJECTED_BY_DATABASE` where Postgres refuses this row, by whatever SQLSTATE, also one that a trigger
+ * of the host has made up, or where the role or the transaction may not write. `DATABASE_UNAVAILABLE` where nobody answered,
+ * or the error's class tells of an outage ({@link isOutage}).
+ */
 export function toNotificationsError(error: unknown): NotificationsError {
   if (error instanceof NotificationsError) return error;
   const message =
     error instanceof Error && error.message ? error.message : String((error as { code?: unknown })?.code ?? error);
   const state = sqlState(error) ?? '';
-  if (isRefusal(error)) {
-    const text = `Postgres refused the notification: ${message}. It will refuse it again: change what it names.`;
-    return new NotificationsError('REJECTED_BY_DATABASE', text, { cause: error });
-  }
   if (/^(42501|25006)$/.test(state)) {
     const text = `Postgres refused to store the notification: ${message}. Let the role and the transaction write to the notifications' tables.`;
+    return new NotificationsError('REJECTED_BY_DATABASE', text, { cause: error });
+  }
+  if (isRefusal(error) || !isOutage(error)) {
+    const text = `Postgres refused the notification: ${message}. It will refuse it again: change what it names.`;
     return new NotificationsError('REJECTED_BY_DATABASE', text, { cause: error });
   }
   const remedy = /^(42P01|3F000)$/.test(state)
