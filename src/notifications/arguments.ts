@@ -3,7 +3,16 @@ import type { EntityManager } from 'typeorm';
 import { describe, invalid, readable } from './invalid.js';
 import type { InboxKey, ListQuery, Notification, Recipient } from './notification.js';
 import type { NotifyOptions, SignalOptions, StreamOptions } from './notification.service.options.js';
-import { checkRecipientId, checkRecipients, checkTenant, instant, isTooLong, LIMITS, signalJson } from './payload.js';
+import {
+  checkRecipientId,
+  checkRecipients,
+  checkTenant,
+  instant,
+  isTooLong,
+  isValidDate,
+  LIMITS,
+  signalJson,
+} from './payload.js';
 import { uuidV7 } from './uuid-v7.js';
 
 /** The most notifications that one call changes, and that one page holds. */
@@ -101,7 +110,7 @@ export function streamOptionsOf(options: StreamOptions): StreamOptions {
   const copy = fieldsOf('The options', options, names, 'the options of a stream');
   const { lastEventId, expiresAt, validFrom, response } = copy;
   if (lastEventId !== undefined && typeof lastEventId !== 'string') invalid('lastEventId', 'must be a string.');
-  if (expiresAt !== undefined && !(expiresAt instanceof Date && !Number.isNaN(expiresAt.getTime()))) {
+  if (expiresAt !== undefined && !isValidDate(expiresAt)) {
     invalid('expiresAt', 'must be a valid Date.');
   }
   if (validFrom !== undefined && !Number.isFinite(validFrom)) {

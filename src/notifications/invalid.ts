@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { NotificationsError } from './notifications.error.js';
 
 /**
@@ -41,6 +42,6 @@ export function describe(value: unknown): string {
   if (value === null || value === undefined) return String(value);
   if (Array.isArray(value)) return 'an array';
   if (typeof value === 'number' && !Number.isFinite(value)) return String(value);
-  const type = value instanceof Map || value instanceof Set ? value.constructor.name : typeof value;
+  const type = types.isMap(value) || types.isSet(value) ? value.constructor.name : typeof value;
   return /^[aeiou]/.test(type) ? `an ${type}` : `a ${type}`;
 }

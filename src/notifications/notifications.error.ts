@@ -30,8 +30,23 @@ export type NotificationsErrorCode =
   /** The application is shutting down. */
   | 'CLOSED';
 
-/** The one error that this library throws. */
+const BRAND = Symbol.for('nestjs-crm-notifications:error');
+
+/**
+ * The one error that this library throws. `instanceof` is true for those of another copy of the library as well, such as of its
+ * CommonJS build beside its ES modules.
+ */
 export class NotificationsError extends Error {
+  static {
+    Object.defineProperty(NotificationsError.prototype, BRAND, { value: true });
+  }
+
+  static override [Symbol.hasInstance](value: unknown): value is NotificationsError {
+    // biome-ignore lint/complexity/noThisInStatic: a class of the host's that extends this one
+    if (this !== NotificationsError) return Function.prototype[Symbol.hasInstance].call(this, value);
+    return typeof value === 'object' && value !== null && BRAND in value;
+  }
+
   override readonly name = 'NotificationsError';
 
   constructor(

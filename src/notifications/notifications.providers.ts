@@ -1,5 +1,5 @@
 import type { Provider } from '@nestjs/common';
-import { ModuleRef } from '@nestjs/core';
+import { ModuleRef, ModulesContainer } from '@nestjs/core';
 import type { DataSource } from 'typeorm';
 import { Announcer } from './broker/announcer.js';
 import type { Broker } from './broker/broker.js';
@@ -27,9 +27,14 @@ import { Hub } from './stream/hub.js';
 export const PROVIDERS: Provider[] = [
   {
     provide: NOTIFICATIONS_HOST,
-    inject: [NOTIFICATIONS_OPTIONS, ModuleRef, Incidents],
-    useFactory: (options: ResolvedOptions, modules: ModuleRef, incidents: Incidents) =>
-      hostDataSource(options.dataSource, modules, (reason) => incidents.startWaits(reason)),
+    inject: [NOTIFICATIONS_OPTIONS, ModuleRef, ModulesContainer, Incidents],
+    useFactory: (
+      options: ResolvedOptions,
+      modules: ModuleRef,
+      container: ModulesContainer,
+      incidents: Incidents,
+    ): Promise<DataSource> =>
+      hostDataSource(options.dataSource, { modules, container }, (reason) => incidents.startWaits(reason)),
   },
   {
     provide: NotificationsDataSource,

@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { checkStorable, describe, invalid, isRecord } from './invalid.js';
 import { plainData, plainJson } from './plain-data.js';
 
@@ -101,10 +102,15 @@ export function checkTenant(value: unknown): asserts value is string {
   if (CONTROL.test(value)) invalid('tenant', 'must not contain control characters.');
 }
 
+/** Also of another realm, as in a host's own Jest. */
+export function isValidDate(value: unknown): value is Date {
+  return types.isDate(value) && !Number.isNaN(value.getTime());
+}
+
 /** A caller's point in time as ISO 8601. @throws {NotificationsError} `INVALID_ARGUMENT` */
 export function instant(name: string, value: Date | string): string {
-  if (value instanceof Date) {
-    if (Number.isNaN(value.getTime())) invalid(name, 'is an invalid Date.');
+  if (types.isDate(value)) {
+    if (!isValidDate(value)) invalid(name, 'is an invalid Date.');
     value = value.toISOString();
   }
   checkInstant(name, value);

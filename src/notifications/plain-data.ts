@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { checkStorable, describe, invalid, isRecord, reasonOf } from './invalid.js';
 import { NotificationsError } from './notifications.error.js';
 
@@ -52,8 +53,8 @@ function refuseWhatJsonDrops(this: unknown, key: string, value: unknown): unknow
     typeof value === 'function' ||
     typeof value === 'symbol' ||
     typeof value === 'bigint' ||
-    value instanceof Map ||
-    value instanceof Set ||
+    types.isMap(value) ||
+    types.isSet(value) ||
     (typeof value === 'number' && !Number.isFinite(value)) ||
     (value === undefined && Array.isArray(this));
   if (lost) invalid(`data.${key.slice(0, 50)}`, `is ${describe(value)}, which JSON cannot carry.`);

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { ForbiddenException, HttpException, UnauthorizedException } from '@nestjs/common';
+import { Authenticator } from '../../src/notifications/http/authenticator.js';
 import type { HttpRequest, Identity } from '../../src/notifications/notifications.options.js';
 import { ADAPTERS, type Adapter, HttpApp } from './support/http-app.js';
 
@@ -54,6 +55,20 @@ describe.each(ADAPTERS)('authenticate of the host on %s', (adapter) => {
     const unauthorized = await app.fetch('/notifications');
     expect(await unauthorized.json()).toMatchObject({ message: 'Too old.' });
     expect(unauthorized.headers.get('www-authenticate')).toBe('Bearer');
+  });
+
+  test('HttpExceptions of another copy of @nestjs/common pass as well', async () => {
+    class TheirException extends Error {
+      getStatus = () => 402;
+      getResponse = () => ({ code: 'PAY' });
+    }
+    const thrown = new TheirException();
+    await start(adapter, () => {
+      throw thrown;
+    });
+    // As it is, for the filters of the copy that the host has.
+    await expect(app.app.get(Authenticator).identify({ headers: {}, query: {} })).rejects.toBe(thrown);
+    expect(app.log.join('\n')).not.toContain('authenticate failed');
   });
 
   test('anything else that it throws gets 500, and the log gets the error without the credentials', async () => {

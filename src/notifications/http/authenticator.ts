@@ -1,8 +1,8 @@
-import { HttpException, Inject, Injectable, Logger } from '@nestjs/common';
+import { type HttpException, Inject, Injectable, Logger } from '@nestjs/common';
 import { NotificationsError } from '../notifications.error.js';
 import type { HttpRequest, Identity, ResolvedOptions } from '../notifications.options.js';
 import { NOTIFICATIONS_OPTIONS } from '../notifications.tokens.js';
-import { internalError } from './http-exceptions.js';
+import { internalError, isHttpException } from './http-exceptions.js';
 import { checkIdentity, isOver } from './identity.js';
 import { JwtVerifier } from './jwt-verifier.js';
 import { describeWithoutCredentials } from './redact.js';
@@ -61,7 +61,7 @@ export class Authenticator {
     try {
       answer = await this.options.authenticate?.(request);
     } catch (error) {
-      if (error instanceof HttpException) throw error;
+      if (isHttpException(error)) throw error;
       this.logger.error(
         `authenticate failed, the request gets 500. Return null for somebody unknown, or throw an HttpException. ` +
           describeWithoutCredentials(error, request),

@@ -1,7 +1,6 @@
 import {
   type CallHandler,
   type ExecutionContext,
-  HttpException,
   HttpStatus,
   Injectable,
   Logger,
@@ -11,7 +10,7 @@ import { catchError, map, type Observable, throwError } from 'rxjs';
 import { NotificationsError } from '../notifications.error.js';
 import type { HttpRequest } from '../notifications.options.js';
 import { describeError, oneLine } from '../one-line.js';
-import { badRequest, internalError, serviceUnavailable, tooManyRequests } from './http-exceptions.js';
+import { badRequest, internalError, isHttpException, serviceUnavailable, tooManyRequests } from './http-exceptions.js';
 import { type HttpResponse, rawResponse } from './http-message.js';
 import { JsonAnswer } from './json-answer.js';
 import { markOwn } from './own-answers.js';
@@ -54,7 +53,7 @@ function toHttpException(error: unknown): unknown {
 /** {@link toHttpException}, with the headers that belong to the status already on the response. */
 export function refusal(error: unknown, response: HttpResponse): unknown {
   const exception = toHttpException(error);
-  const status = exception instanceof HttpException ? exception.getStatus() : undefined;
+  const status = isHttpException(exception) ? exception.getStatus() : undefined;
   // RFC 9110, 11.6.1: a 401 names the scheme.
   if (status === HttpStatus.UNAUTHORIZED) rawResponse(response).setHeader('WWW-Authenticate', 'Bearer');
   if (status === HttpStatus.SERVICE_UNAVAILABLE) rawResponse(response).setHeader('Retry-After', RETRY_AFTER_S);

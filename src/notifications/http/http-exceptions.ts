@@ -7,6 +7,12 @@ import {
   ServiceUnavailableException,
 } from '@nestjs/common';
 
+/** By its form: `@nestjs/common` may be there twice. */
+export function isHttpException(error: unknown): error is HttpException {
+  const { getStatus, getResponse } = (error ?? {}) as Partial<HttpException>;
+  return typeof getStatus === 'function' && typeof getResponse === 'function';
+}
+
 // Each with `{ statusCode, error, message }` as its body. The description is spelt out because Nest 11 otherwise leaves
 // `error` out where a cause is given.
 

@@ -2,7 +2,7 @@ import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { Recipient } from '../notification.js';
 import { NotificationsError } from '../notifications.error.js';
 import type { HttpRequest, Identity } from '../notifications.options.js';
-import { checkRecipientId, checkTenant } from '../payload.js';
+import { checkRecipientId, checkTenant, isValidDate } from '../payload.js';
 
 /** Who a stream is for. */
 export interface StreamIdentity extends Identity {
@@ -50,7 +50,7 @@ export function checkIdentity(value: unknown): Identity {
   const { recipient, tenant = '', expiresAt } = value as Record<string, unknown>;
   checkRecipientId(recipient);
   checkTenant(tenant);
-  if (expiresAt !== undefined && !(expiresAt instanceof Date && !Number.isNaN(expiresAt.getTime()))) {
+  if (expiresAt !== undefined && !isValidDate(expiresAt)) {
     refuse('returned an expiresAt that is neither a valid Date nor undefined.');
   }
   return { recipient, tenant, expiresAt };

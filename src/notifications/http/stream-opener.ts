@@ -1,19 +1,11 @@
-import {
-  type CanActivate,
-  type ExecutionContext,
-  HttpException,
-  Inject,
-  Injectable,
-  Logger,
-  type MessageEvent,
-} from '@nestjs/common';
+import { type CanActivate, type ExecutionContext, Inject, Injectable, Logger, type MessageEvent } from '@nestjs/common';
 import { ignoreElements, type Observable, timer } from 'rxjs';
 import { keyOf } from '../arguments.js';
 import { NotificationService } from '../notification.service.js';
 import type { HttpRequest, ResolvedOptions } from '../notifications.options.js';
 import { NOTIFICATIONS_OPTIONS } from '../notifications.tokens.js';
 import { refusal } from './http-errors.js';
-import { internalError } from './http-exceptions.js';
+import { internalError, isHttpException } from './http-exceptions.js';
 import { type HttpResponse, rawResponse } from './http-message.js';
 import { identityOf, inboxOf } from './identity.js';
 import { markOwn } from './own-answers.js';
@@ -83,7 +75,7 @@ export class StreamOpener implements CanActivate {
     try {
       return streamHeadersOf(this.options.streamHeaders, request);
     } catch (error) {
-      if (error instanceof HttpException) throw error;
+      if (isHttpException(error)) throw error;
       this.logger.error(`streamHeaders failed, the stream gets 500. ${describeWithoutCredentials(error, request)}`);
       throw internalError('The stream could not be opened; the log of the server says why.', error);
     }

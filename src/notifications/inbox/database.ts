@@ -1,6 +1,7 @@
 import type { EventEmitter } from 'node:events';
 import { DataSource, type DataSourceOptions, type Migration, MigrationExecutor, type QueryRunner } from 'typeorm';
 import type { PostgresAddress } from '../broker/broker.js';
+import { isDataSource } from '../data-source-form.js';
 import { NotificationsError } from '../notifications.error.js';
 import { currentContext } from '../own-context.js';
 import { type SessionClient, surviveErrors } from '../postgres-session.js';
@@ -273,7 +274,7 @@ export async function runNotificationsMigrations(
   host: DataSource | DataSourceOptions,
   options: { schema?: string } = {},
 ): Promise<void> {
-  const database = new NotificationsDataSource(host instanceof DataSource ? host.options : host, {
+  const database = new NotificationsDataSource(isDataSource(host) ? host.options : host, {
     ...options,
     poolSize: 1,
   });
