@@ -1,6 +1,6 @@
 import type { EventEmitter } from 'node:events';
 
-export const ANSWERS_AFTER_MS = 20;
+const ANSWERS_AFTER_MS = 20;
 
 type Done = (error?: unknown, session?: unknown) => void;
 /** `Store` of express-session; the one of `@fastify/session` has the same methods. */

@@ -2,11 +2,11 @@ import { createRequire } from 'node:module';
 
 /** The instrumentation must be there before `node:http` is loaded by anybody. */
 const [packages, url, host] = process.argv.slice(2) as [string, string, string];
-const require = createRequire(packages);
-const { NodeTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } = require('@opentelemetry/sdk-trace-node');
-const { registerInstrumentations } = require('@opentelemetry/instrumentation');
-const { HttpInstrumentation } = require('@opentelemetry/instrumentation-http');
-const { ExpressInstrumentation } = require('@opentelemetry/instrumentation-express');
+const load = createRequire(packages);
+const { NodeTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } = load('@opentelemetry/sdk-trace-node');
+const { registerInstrumentations } = load('@opentelemetry/instrumentation');
+const { HttpInstrumentation } = load('@opentelemetry/instrumentation-http');
+const { ExpressInstrumentation } = load('@opentelemetry/instrumentation-express');
 
 const exporter = new InMemorySpanExporter();
 new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] }).register();
