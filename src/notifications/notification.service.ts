@@ -14,6 +14,7 @@ import {
   streamOptionsOf,
 } from './arguments.js';
 import { Announcer } from './broker/announcer.js';
+import { silentError, withDeadline } from './inbox/call-limit.js';
 import { ConnectionCounts } from './inbox/connection-counts.js';
 import type { Outgoing } from './inbox/delivery-call.js';
 import { DirectDelivery } from './inbox/direct-delivery.js';
@@ -35,6 +36,8 @@ import type {
   Recipient,
 } from './notification.js';
 import type { NotifyOptions, SignalOptions, StreamOptions } from './notification.service.options.js';
+import type { ResolvedOptions } from './notifications.options.js';
+import { NOTIFICATIONS_OPTIONS } from './notifications.tokens.js';
 import { currentContext } from './own-context.js';
 import { checkPayload } from './payload.js';
 import { Hub } from './stream/hub.js';
@@ -55,6 +58,7 @@ export class NotificationService {
     @Inject(Announcer) private readonly announcer: Announcer,
     @Inject(Hub) private readonly hub: Hub,
     @Inject(ConnectionCounts) private readonly counts: ConnectionCounts,
+    @Inject(NOTIFICATIONS_OPTIONS) private readonly options: ResolvedOptions,
   ) {}
 
   /**
@@ -85,7 +89,9 @@ export class NotificationService {
    *
    * This and the calls about one inbox below run four at a time for each recipient; more wait for up to two seconds.
    *
-   * @throws {NotificationsError} `TOO_MANY_REQUESTS` when that is over; `OVERLOADED` when there was no connection for 10 s.
+   * @throws {NotificationsError} `TOO_MANY_REQUESTS` when that is over; `OVERLOADED` when there was no connection for 10 s;
+   *   `INBOX_BUSY` when another transaction held a lock for 4 s; `DATABASE_UNAVAILABLE` also when Postgres has not answered
+   *   within `notifyTimeoutMs`.
    */
   async list(recipient: Recipient, query: ListQuery = {}): Promise<InboxPage> {
     const wanted = listQueryOf(query);
@@ -156,14 +162,16 @@ export class NotificationService {
     const key = keyOf(recipient);
     // A stream that has not read its inbox yet could not tell this from a disconnect() before its time.
     const streams = this.hub.streamsOf(key);
-    await this.inboxes.disconnect(key).catch(refuse);
-    this.hub.end(streams, 'revoked');
-    this.announcer.announce([key]);
+    const done = this.inboxes.disconnect(key).then(() => {
+      this.hub.end(streams, 'revoked');
+      this.announcer.announce([key]);
+    });
+    await this.inTime(done).catch(refuse);
   }
 
   /** When `disconnect(recipient)` was last called, in microseconds by the database's clock; 0 if never. */
   async streamsValidFrom(recipient: Recipient): Promise<number> {
-    return await this.inboxes.streamsValidFrom(keyOf(recipient)).catch(refuse);
+    return await this.inTime(this.inboxes.streamsValidFrom(keyOf(recipient))).catch(refuse);
   }
 
   /**
@@ -233,7 +241,13 @@ export class NotificationService {
 
   private async ask<T>(recipient: Recipient, question: (key: InboxKey) => Promise<T>): Promise<T> {
     const key = keyOf(recipient);
-    return await this.questions.run(key, () => question(key)).catch(refuse);
+    return await this.questions.run(key, () => this.inTime(question(key))).catch(refuse);
+  }
+
+  /** What Postgres answers too late is done, and announced, all the same. */
+  private async inTime<T>(work: Promise<T>): Promise<T> {
+    const { notifyTimeoutMs } = this.options;
+    return await withDeadline(notifyTimeoutMs, work, () => silentError(notifyTimeoutMs));
   }
 }
 

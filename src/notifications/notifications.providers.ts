@@ -45,8 +45,9 @@ export const PROVIDERS: Provider[] = [
   Incidents,
   {
     provide: InboxStore,
-    inject: [NotificationsDataSource],
-    useFactory: (database: NotificationsDataSource) => new InboxStore(database),
+    inject: [NotificationsDataSource, NOTIFICATIONS_OPTIONS],
+    useFactory: (database: NotificationsDataSource, { notifyTimeoutMs }: ResolvedOptions) =>
+      new InboxStore(database, notifyTimeoutMs),
   },
   {
     provide: CallLimit,

@@ -16,6 +16,14 @@ const ALWAYS = {
   lock_timeout: LOCK_TIMEOUT,
   // Compiling takes longer than any statement of ours: half a second for a page of a list.
   jit: 'off',
+  // What changes how a statement is read, what it returns, or whether it may write.
+  array_nulls: 'on',
+  standard_conforming_strings: 'on',
+  transform_null_equals: 'off',
+  default_transaction_read_only: 'off',
+  row_security: 'on',
+  // Errors that we expect, such as that of a lock, would end the session.
+  exit_on_error: 'off',
 };
 
 /** Settings of newer servers: from Postgres 14 and 17 on. An older server ends a connection that names them at its start. */

@@ -75,7 +75,7 @@ const RETENTION: Rules<RetentionOptions> = {
 
 const OPTIONS: Rules<NotificationsOptions> = {
   dataSource: anything('a DataSource or the name of one', (value) => typeof value === 'string' || isDataSource(value)),
-  schema: anything(SCHEMA_RULE, isSchemaName),
+  schema: { text: SCHEMA_RULE, accepts: isSchemaName },
   autoMigrate: boolean,
   poolSize: wholeNumber(1, 1_000),
   notifyTimeoutMs: wholeNumber(100, HOUR_MS),

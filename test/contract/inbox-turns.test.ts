@@ -54,3 +54,26 @@ test('another error is told at once, and the next has its turn', async () => {
   await expect(failing).rejects.toThrow('of the database');
   expect(await next).toBe('next');
 });
+
+test('who waited behind a silent Postgres is told so, not that somebody holds the inbox', async () => {
+  const turns = new InboxTurns(() => {}, 10_000);
+  const silent = () =>
+    new Promise<never>((_, reject) => setTimeout(() => reject(new Error('timeout exceeded when trying to connect')), 9_000));
+  const calls = [turns.run(KEY, silent), turns.run(KEY, async () => 'late')];
+  const settled = Promise.allSettled(calls);
+  await pass(9_100);
+  for (const result of await settled) expect(result).toMatchObject({ reason: { message: expect.stringContaining('timeout exceeded') } });
+
+  // Slow, but not locked: it has its turn. After its caller has been told that it is too late, nothing is changed.
+  const slow = (ms: number) => () => new Promise<string>((resolve) => setTimeout(() => resolve('slow'), ms));
+  let changed = 0;
+  const after = [turns.run(KEY, slow(6_000)), turns.run(KEY, slow(5_000)), turns.run(KEY, async () => changed++)];
+  const ended = Promise.allSettled(after);
+  await pass(12_000);
+  expect(await ended).toMatchObject([
+    { value: 'slow' },
+    { value: 'slow' },
+    { reason: { code: 'DATABASE_UNAVAILABLE' } },
+  ]);
+  expect(changed).toBe(0);
+});

@@ -41,11 +41,21 @@ export function lateError(isSent: boolean, timeoutMs: number): NotificationsErro
   return new NotificationsError('OVERLOADED', message);
 }
 
-/** Rejects with `DEADLINE_EXCEEDED` when the work takes longer; it goes on. */
-export async function withDeadline<T>(timeoutMs: number, work: Promise<T>): Promise<T> {
+/** Postgres is silent, and what was asked about an inbox has no answer. */
+export function silentError(timeoutMs: number): NotificationsError {
+  const message = `Postgres did not answer within notifyTimeoutMs (${timeoutMs} ms). A change may have been made all the same; it can be repeated.`;
+  return new NotificationsError('DATABASE_UNAVAILABLE', message);
+}
+
+/** Rejects when the work takes longer; it goes on. @param error that of a message, `DEADLINE_EXCEEDED`, or another one. */
+export async function withDeadline<T>(
+  timeoutMs: number,
+  work: Promise<T>,
+  error = () => lateError(true, timeoutMs),
+): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(lateError(true, timeoutMs)), timeoutMs);
+    timer = setTimeout(() => reject(error()), timeoutMs);
     timer.unref();
   });
   try {

@@ -3,6 +3,7 @@ import type { InboxKey } from '../notification.js';
 import { NotificationsError } from '../notifications.error.js';
 import { Periodic } from '../periodic.js';
 import type { NotificationsDataSource, Statement } from './database.js';
+import { untilUnlocked } from './until-unlocked.js';
 
 const REPORT_MS = 3_000;
 const LANE = 'background';
@@ -77,9 +78,12 @@ export class ConnectionCounts {
   }
 
   private async ask(key?: InboxKey): Promise<number> {
-    const [row] = key
-      ? await this.database.run<{ total: string }>(this.sql.totalOf, [key.tenant, key.recipient], LANE)
-      : await this.database.run<{ total: string }>(this.sql.total, [], LANE);
+    const [statement, values] = key ? [this.sql.totalOf, [key.tenant, key.recipient]] : [this.sql.total, []];
+    const [row] = await untilUnlocked(
+      () => this.database.run<{ total: string }>(statement, values, LANE),
+      () => this.database.checkEnding(),
+      performance.now() + TOTAL_MS,
+    );
     return Number(row?.total ?? 0);
   }
 

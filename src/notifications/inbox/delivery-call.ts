@@ -1,4 +1,4 @@
-import { NotificationsError } from '../notifications.error.js';
+import type { NotificationsError } from '../notifications.error.js';
 import type { Payload } from '../payload.js';
 import type { StreamPage } from './stream-page.js';
 
@@ -86,11 +86,4 @@ export function namesOf(payload: Payload): string[] {
   return payload.kind === 'broadcast'
     ? [`${tenant}\0`]
     : payload.recipients.map((recipient) => `${tenant}\0${recipient}`);
-}
-
-/** An inbox is locked by somebody else. */
-export function inboxBusyError(): NotificationsError {
-  const message =
-    'Another transaction holds an inbox of this notification, and has not let go of it for seconds. Nothing was stored. Look for it in pg_stat_activity, and try again.';
-  return new NotificationsError('INBOX_BUSY', message);
 }

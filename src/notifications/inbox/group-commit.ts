@@ -7,8 +7,9 @@ import { RECIPIENTS_PER_STATEMENT } from './limits.js';
 import { LockedCalls } from './locked-calls.js';
 import { findLockedInboxes } from './locked-inboxes.js';
 import { inboxesOf } from './payload-inboxes.js';
-import { isConflict, isLockTimeout, isOfStatement, toNotificationsError } from './postgres-error.js';
+import { busyError, isConflict, isLockTimeout, isOfStatement, toNotificationsError } from './postgres-error.js';
 import { tryEach } from './try-each.js';
+import { LOCK_PATIENCE_MS, untilUnlocked } from './until-unlocked.js';
 
 const MESSAGES_PER_STATEMENT = 500;
 const BYTES_PER_STATEMENT = 4 * 1024 * 1024;
@@ -195,7 +196,7 @@ export class GroupCommit<Row extends { id: string }> {
     } catch (error) {
       if (isOfStatement(error)) for (const call of calls) call.isSent = false;
       if (isConflict(error) && repeats < MAX_REPEATS) return await this.write(calls, repeats + 1);
-      if (isLockTimeout(error)) return await this.separateLocked(calls);
+      if (isLockTimeout(error)) return await this.separateLocked(calls, error);
       // One of them may be bad. Which one is found out by asking Postgres for each: only that one's caller is refused.
       if (isOfStatement(error) && calls.length > 1) return await tryEach(calls, (call) => this.write([call]));
       for (const call of calls) call.reject(toNotificationsError(error));
@@ -204,7 +205,11 @@ export class GroupCommit<Row extends { id: string }> {
   }
 
   /** Somebody holds an inbox: only those calls wait that are for it. */
-  private async separateLocked(calls: DeliveryCall[]): Promise<void> {
+  private async separateLocked(sent: DeliveryCall[], cause: unknown): Promise<void> {
+    const latest = performance.now() - LOCK_PATIENCE_MS;
+    for (const call of sent) if (call.since <= latest) call.reject(busyError(cause));
+    const calls = sent.filter((call) => !call.isSettled);
+    if (calls.length === 0) return;
     const tenants = new Set(calls.map(({ payload }) => payload.tenant ?? ''));
     if (calls[0]?.payload.kind === 'broadcast') {
       // What is locked is the counter of a tenant, which can't be seen.
@@ -213,10 +218,12 @@ export class GroupCommit<Row extends { id: string }> {
       return;
     }
     let locked: Awaited<ReturnType<typeof findLockedInboxes>>;
+    const inboxes = calls.flatMap((call) => inboxesOf(call.payload));
     try {
-      const inboxes = calls.flatMap((call) => inboxesOf(call.payload));
       locked = await findLockedInboxes(this.database, inboxes);
     } catch (error) {
+      // The table itself is locked, and with it all of them.
+      if (isLockTimeout(error)) return this.locked.add(calls, inboxes);
       for (const call of calls) call.reject(toNotificationsError(error));
       return;
     }
@@ -255,11 +262,15 @@ export class GroupCommit<Row extends { id: string }> {
     if (rest.length === 0) return;
 
     try {
-      const found = await this.database.run<{ wanted: string; found: string }>(this.sql.existing, [
+      const values = [
         rest.map((call) => call.payload.id),
         rest.map((call) => call.payload.tenant ?? ''),
         rest.map((call) => call.payload.idempotencyKey ?? null),
-      ]);
+      ];
+      const found = await untilUnlocked(
+        () => this.database.run<{ wanted: string; found: string }>(this.sql.existing, values),
+        () => this.database.checkEnding(),
+      );
       const existing = new Map(found.map((row) => [row.wanted, row.found]));
       const gone: DeliveryCall[] = [];
       for (const call of rest) {

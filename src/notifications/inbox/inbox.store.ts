@@ -23,6 +23,7 @@ import {
   pageOf,
   type StreamPage,
 } from './stream-page.js';
+import { untilUnlocked } from './until-unlocked.js';
 
 const VALID_FROM_PER_READ = 500;
 const GATHER_MS = 30;
@@ -55,9 +56,14 @@ export class InboxStore {
     this.readValidFrom(keys),
   );
 
-  private readonly turns = new InboxTurns(() => this.database.checkEnding());
+  private readonly turns: InboxTurns;
 
-  constructor(private readonly database: NotificationsDataSource) {
+  /** @param timeoutMs a change that has not had its turn by then is not made. */
+  constructor(
+    private readonly database: NotificationsDataSource,
+    timeoutMs?: number,
+  ) {
+    this.turns = new InboxTurns(() => this.database.checkEnding(), timeoutMs);
     this.sql = { ...inboxStatements(database.quotedSchema), ...changeStatements(database.quotedSchema) };
   }
 
@@ -78,7 +84,7 @@ export class InboxStore {
   ): Promise<(StreamPage | null)[]> {
     const pageBytes = Math.min(bytes, PAGE_BYTES);
     const values = [...columns(requests), requests.map((request) => request.after), limit, pageBytes];
-    const rows = await this.database.run<ReadRow>(this.sql.read, values, lane);
+    const rows = await this.ask<ReadRow>(this.sql.read, values, lane);
     const pages = new Array<StreamPage | null>(requests.length).fill(null);
     const contents = new Map<string, string>();
     for (const row of rows) {
@@ -134,7 +140,7 @@ export class InboxStore {
       known.map((inbox) => inbox.revision),
       known.map((inbox) => inbox.streamsValidFrom),
     ];
-    const rows = await this.database.run<{ ord: number; behind: boolean }>(this.sql.sweep, values, 'streams');
+    const rows = await this.ask<{ ord: number; behind: boolean }>(this.sql.sweep, values, 'streams');
     return rows.map((row) => ({ index: row.ord - 1, behind: row.behind }));
   }
 
@@ -144,7 +150,7 @@ export class InboxStore {
     const statement = this.sql.list({ unread, type: type !== undefined });
     // One more than asked for tells whether there is another page.
     const values = [key.tenant, key.recipient, before, limit + 1, ...(type === undefined ? [] : [type])];
-    const rows = await this.present(key, () => this.database.run<ListRow>(statement, values, 'questions'));
+    const rows = await this.present(key, () => this.ask<ListRow>(statement, values, 'questions'));
     const [first] = rows;
     const items = rows.filter((row) => row.id !== null).map(item);
     const page = items.slice(0, limit);
@@ -205,8 +211,16 @@ export class InboxStore {
     await this.turns.run(key, () => this.database.run(this.sql.disconnect, [key.tenant, key.recipient], 'streams'));
   }
 
+  /** Reads, also while somebody has locked a table for a moment. */
+  private async ask<Row>(statement: Statement, values: unknown[], lane: Lane): Promise<Row[]> {
+    return await untilUnlocked(
+      () => this.database.run<Row>(statement, values, lane),
+      () => this.database.checkEnding(),
+    );
+  }
+
   private async readValidFrom(keys: InboxKey[]): Promise<number[]> {
-    const rows = await this.database.run<{ ord: number; streams_valid_from: string }>(
+    const rows = await this.ask<{ ord: number; streams_valid_from: string }>(
       this.sql.validFrom,
       columns(keys),
       'streams',

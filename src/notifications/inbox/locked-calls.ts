@@ -2,12 +2,11 @@ import type { InboxKey } from '../notification.js';
 import type { NotificationsError } from '../notifications.error.js';
 import { pause } from '../pause.js';
 import type { NotificationsDataSource } from './database.js';
-import { type DeliveryCall, inboxBusyError } from './delivery-call.js';
+import type { DeliveryCall } from './delivery-call.js';
 import { findLockedInboxes } from './locked-inboxes.js';
-import { toNotificationsError } from './postgres-error.js';
+import { busyError, toNotificationsError } from './postgres-error.js';
+import { LOCK_PATIENCE_MS } from './until-unlocked.js';
 
-/** How long a call waits for an inbox that another transaction has locked; with `lock_timeout` and a busy machine < 5 s. */
-const WAIT_MS = 4_000;
 const LOOK_EVERY_MS = 100;
 /**
  * So often a call is tried that seems to wait: what is locked may be something else than an inbox, or the inbox may be busy
@@ -74,7 +73,7 @@ export class LockedCalls {
         this.close(toNotificationsError(error));
         break;
       }
-      for (const { call } of this.calls) if (now - call.since >= WAIT_MS) call.reject(inboxBusyError());
+      for (const { call } of this.calls) if (now - call.since >= LOCK_PATIENCE_MS) call.reject(busyError());
       this.calls = this.calls.filter(({ call }) => !call.isSettled);
       try {
         const asked = [...this.locked];

@@ -4,7 +4,8 @@ import { currentContext } from '../own-context.js';
 import type { Payload } from '../payload.js';
 import { type CallLimit, withDeadline } from './call-limit.js';
 import type { NotificationsDataSource, Statement } from './database.js';
-import { isConflict, sqlState, toNotificationsError } from './postgres-error.js';
+import { InboxTurns } from './inbox-turns.js';
+import { isConflict, isLockTimeout, sqlState, toNotificationsError } from './postgres-error.js';
 
 /**
  * What waits for the relay: messages of transactions that may still roll back, later ones, large ones. Writing here
@@ -19,6 +20,8 @@ export class Outbox {
   private readonly watched = new Set<DataSource>();
   private closed = false;
   private readonly inOwnContext = currentContext();
+  /** Calls that found the table locked. */
+  private readonly turns: InboxTurns;
   private readonly sameDatabase = new WeakMap<DataSource, Promise<boolean>>();
   private readonly subscriber: EntitySubscriberInterface = {
     beforeTransactionCommit: ({ queryRunner }) => this.onEnding(queryRunner),
@@ -44,6 +47,7 @@ export class Outbox {
     private readonly onReady: () => void,
     private readonly limit: CallLimit,
   ) {
+    this.turns = new InboxTurns(() => this.database.checkEnding(), this.limit.timeoutMs);
     this.sameDatabase.set(host, Promise.resolve(true));
     // From the start: a call that nobody awaits may be the first of a transaction that is just rolling back.
     if (host.isInitialized) this.watch(host);
@@ -74,8 +78,21 @@ export class Outbox {
   private async addByItself(statement: Statement, values: [string, string | null]): Promise<void> {
     const { length } = values[0];
     this.limit.admit(length);
-    const added = this.database.run(statement, values).finally(() => this.limit.release(length));
+    const added = this.whenUnlocked(() => this.database.run(statement, values)).finally(() =>
+      this.limit.release(length),
+    );
     await withDeadline(this.limit.timeoutMs, added).catch(refuse);
+  }
+
+  /** While somebody has locked the table one call at a time tries: deliveries need the other connections. */
+  private async whenUnlocked<T>(work: () => Promise<T>): Promise<T> {
+    if (this.turns.isBusy(TABLE)) return await this.turns.run(TABLE, work);
+    try {
+      return await work();
+    } catch (error) {
+      if (!isLockTimeout(error)) throw error;
+      return await this.turns.run(TABLE, work);
+    }
   }
 
   /** Stops listening to commits of the host. */
@@ -134,6 +151,8 @@ export class Outbox {
     return ours !== undefined && ours.identity === theirs?.identity;
   }
 }
+
+const TABLE = { tenant: '', recipient: '' };
 
 /** Runs a statement of ours in the caller's transaction. */
 async function query<Row>(manager: EntityManager, text: string, values: unknown[]): Promise<Row[]> {

@@ -3,6 +3,7 @@ import { invalid } from '../invalid.js';
 import type { NotificationsDataSource } from './database.js';
 import { MAX_ATTEMPTS } from './outbox-line.statement.js';
 import { toNotificationsError } from './postgres-error.js';
+import { untilUnlocked } from './until-unlocked.js';
 
 /** A row of the outbox that the relay has given up on. */
 export interface ParkedRow {
@@ -24,19 +25,16 @@ export class ParkedNotifications {
   async list({ limit = 100, after = 0 }: { limit?: number; after?: number } = {}): Promise<ParkedRow[]> {
     if (!Number.isInteger(limit) || limit < 1 || limit > 1_000) invalid('limit', 'must be between 1 and 1,000.');
     if (!isPosition(after)) invalid('after', 'must be the position of a parked row.');
-    const rows = await this.database
-      .run<{ pos: string; created_at: string; payload: string; last_error: string | null }>(
-        {
-          name: 'parked_list',
-          // As text: a host may have parsers of its own for timestamps and JSON, and pg's parsers are the process's.
-          text: `
-            SELECT pos, to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS created_at,
-              payload::text AS payload, last_error
-            FROM ${this.database.quotedSchema}.outbox WHERE attempts >= ${MAX_ATTEMPTS} AND pos > $1 ORDER BY pos LIMIT $2`,
-        },
-        [after, limit],
-      )
-      .catch(refuse);
+    const statement = {
+      name: 'parked_list',
+      // As text: a host may have parsers of its own for timestamps and JSON, and pg's parsers are the process's.
+      text: `
+        SELECT pos, to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS created_at,
+          payload::text AS payload, last_error
+        FROM ${this.database.quotedSchema}.outbox WHERE attempts >= ${MAX_ATTEMPTS} AND pos > $1 ORDER BY pos LIMIT $2`,
+    };
+    type Row = { pos: string; created_at: string; payload: string; last_error: string | null };
+    const rows = await this.whenUnlocked(() => this.database.run<Row>(statement, [after, limit]));
     return rows.map((row) => ({
       pos: Number(row.pos),
       createdAt: new Date(row.created_at),
@@ -47,28 +45,30 @@ export class ParkedNotifications {
 
   /** Lets the relay try them again. @returns how many were parked. */
   async retry(positions: number[]): Promise<number> {
-    const { affected } = await this.table
+    const update = this.table
       .createQueryBuilder()
       .update()
       .set({ attempts: 0, lastError: null, retryAt: null })
       .where('pos = ANY (:positions)', { positions: positionsOf(positions) })
-      .andWhere({ attempts: MoreThanOrEqual(MAX_ATTEMPTS) })
-      .execute()
-      .catch(refuse);
+      .andWhere({ attempts: MoreThanOrEqual(MAX_ATTEMPTS) });
+    const { affected } = await this.whenUnlocked(() => update.execute());
     this.wake();
     return affected ?? 0;
   }
 
   /** Deletes them. @returns how many were parked. */
   async discard(positions: number[]): Promise<number> {
-    const { affected } = await this.table
+    const removal = this.table
       .createQueryBuilder()
       .delete()
       .where('pos = ANY (:positions)', { positions: positionsOf(positions) })
-      .andWhere({ attempts: MoreThanOrEqual(MAX_ATTEMPTS) })
-      .execute()
-      .catch(refuse);
+      .andWhere({ attempts: MoreThanOrEqual(MAX_ATTEMPTS) });
+    const { affected } = await this.whenUnlocked(() => removal.execute());
     return affected ?? 0;
+  }
+
+  private async whenUnlocked<T>(work: () => Promise<T>): Promise<T> {
+    return await untilUnlocked(work, () => this.database.checkEnding()).catch(refuse);
   }
 
   private get table() {

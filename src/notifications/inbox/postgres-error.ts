@@ -22,6 +22,13 @@ export function isConflict(error: unknown): boolean {
   return /^(40001|40P01)$/.test(sqlState(error) ?? '');
 }
 
+/** Who needs a lock that another transaction has held for too long. */
+export function busyError(cause?: unknown): NotificationsError {
+  const message =
+    'Another transaction holds the inbox, or has locked a table of the notifications, for seconds. Nothing was stored or changed, or only the oldest were marked as read up to an id. Look for it in pg_stat_activity, and try again.';
+  return new NotificationsError('INBOX_BUSY', message, { cause });
+}
+
 /** Another transaction holds a lock for longer than `lock_timeout`. Everything was rolled back. */
 export function isLockTimeout(error: unknown): boolean {
   return sqlState(error) === '55P03';
@@ -74,13 +81,14 @@ export function isShortage(error: unknown): boolean {
 /**
  * What a caller is told. `REJECTED_BY_DATABASE` where Postgres refuses this row, by whatever SQLSTATE, also one that a trigger
  * of the host has made up, or where the role or the transaction may not write. `DATABASE_UNAVAILABLE` where nobody answered,
- * or the error's class tells of an outage ({@link isOutage}).
+ * or the error's class tells of an outage ({@link isOutage}). `INBOX_BUSY` where another transaction holds a lock.
  */
 export function toNotificationsError(error: unknown): NotificationsError {
   if (error instanceof NotificationsError) return error;
   const message =
     error instanceof Error && error.message ? error.message : String((error as { code?: unknown })?.code ?? error);
   const state = sqlState(error) ?? '';
+  if (isLockTimeout(error)) return busyError(error);
   if (/^(42501|25006)$/.test(state)) {
     const text = `Postgres refused to store the notification: ${message}. Let the role and the transaction write to the notifications' tables.`;
     return new NotificationsError('REJECTED_BY_DATABASE', text, { cause: error });
