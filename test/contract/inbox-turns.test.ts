@@ -58,11 +58,14 @@ test('another error is told at once, and the next has its turn', async () => {
 test('who waited behind a silent Postgres is told so, not that somebody holds the inbox', async () => {
   const turns = new InboxTurns(() => {}, 10_000);
   const silent = () =>
-    new Promise<never>((_, reject) => setTimeout(() => reject(new Error('timeout exceeded when trying to connect')), 9_000));
+    new Promise<never>((_, reject) =>
+      setTimeout(() => reject(new Error('timeout exceeded when trying to connect')), 9_000),
+    );
   const calls = [turns.run(KEY, silent), turns.run(KEY, async () => 'late')];
   const settled = Promise.allSettled(calls);
   await pass(9_100);
-  for (const result of await settled) expect(result).toMatchObject({ reason: { message: expect.stringContaining('timeout exceeded') } });
+  for (const result of await settled)
+    expect(result).toMatchObject({ reason: { message: expect.stringContaining('timeout exceeded') } });
 
   // Slow, but not locked: it has its turn. After its caller has been told that it is too late, nothing is changed.
   const slow = (ms: number) => () => new Promise<string>((resolve) => setTimeout(() => resolve('slow'), ms));
