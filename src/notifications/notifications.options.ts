@@ -64,7 +64,8 @@ export interface NotificationsOptions {
   poolSize?: number;
   /**
    * How long `notify()` and `broadcast()` without a manager wait for Postgres, in milliseconds; then they reject with
-   * `DEADLINE_EXCEEDED` (it may have been stored) or `OVERLOADED` (it was not). 100 to 3,600,000 (an hour). @default 10_000
+   * `DEADLINE_EXCEEDED` (it may have been stored) or `OVERLOADED` (it was not). Lists, numbers, marks and `disconnect()` wait
+   * as long, and reject with `DATABASE_UNAVAILABLE`. 100 to 3,600,000 (an hour). @default 10_000
    */
   notifyTimeoutMs?: number;
 

@@ -105,3 +105,37 @@ describe('Timeouts of somebody else end no session and no statement of ours', ()
     return client;
   }
 });
+
+test('settings that change how statements are read, or whether they may write, are not ours', async () => {
+  const database = await createTestDatabase();
+  const admin = new pg.Client(database.url);
+  await admin.connect();
+  const foreign = {
+    array_nulls: 'off',
+    standard_conforming_strings: 'off',
+    transform_null_equals: 'on',
+    default_transaction_read_only: 'on',
+    row_security: 'off',
+    exit_on_error: 'on',
+  };
+  try {
+    for (const [name, value] of Object.entries(foreign)) {
+      await admin.query(`ALTER DATABASE ${database.name} SET ${name} = '${value}'`);
+    }
+    // The start migrates, a stream reads with NULL in an array, and a refused row leaves its session alive.
+    const [crm] = await startInstances(database, 1, NO_SWEEP);
+    try {
+      await crm?.notifications.notify('ann', { type: 't', title: 'T' });
+      await crm?.own.query('SELECT 1/0').catch(() => undefined);
+      const page = await crm?.own.query(`SELECT '{NULL}'::bigint[] AS ids`);
+      expect(page).toEqual([{ ids: [null] }]);
+      expect(await crm?.notifications.unreadCount('ann')).toMatchObject({ unread: 1 });
+    } finally {
+      await crm?.close();
+    }
+  } finally {
+    await admin.query(`ALTER DATABASE ${database.name} RESET ALL`);
+    await admin.end();
+    await database.drop();
+  }
+});
