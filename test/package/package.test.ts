@@ -86,6 +86,20 @@ describe('The published package', () => {
     expect(needs(/^lib\/esm\/client\/element\/.+\.js$/)).toEqual(['lit']);
   });
 
+  test('says of every route which types its parameters have, as what Nest compiles itself does', () => {
+    for (const build of ['esm', 'cjs']) {
+      const scripts = ['inbox.controller', 'stream.controller'].map((name) =>
+        published.read(`lib/${build}/notifications/http/${name}.js`),
+      );
+      const routes = scripts.join('\n').match(/__decorate\(\[[^;]*?, "\w+", null\);/gs) ?? [];
+      expect(routes).toHaveLength(7);
+      for (const route of routes) expect(route).toContain('__metadata("design:paramtypes", [');
+      expect(routes.filter((route) => route.includes(':id'))).toEqual(
+        Array(2).fill(expect.stringMatching(/"design:paramtypes", \[Object, String/)),
+      );
+    }
+  });
+
   test('has source maps that contain the sources', () => {
     const bundles = ['lib/cjs/notifications/http/jose.js'];
     const scripts = published.files.filter((file) => file.endsWith('.js') && !bundles.includes(file));

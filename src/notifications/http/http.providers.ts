@@ -7,6 +7,7 @@ import { DirectStreams } from './direct-streams.js';
 import { HostThrottlers, leaveAlone } from './host-enhancers.js';
 import { HttpDrain } from './http-drain.js';
 import { createInboxController } from './inbox.controller.js';
+import { describeToSwagger } from './openapi.js';
 import { OwnAnswers } from './own-answers.js';
 import { SocketStreams } from './socket-streams.js';
 import { createStreamController } from './stream.controller.js';
@@ -30,6 +31,7 @@ export function createControllers(extras: Required<Pick<NotificationsExtras, 'pa
   const controllers = [createStreamController(extras.path), createInboxController(extras.path)];
   for (const controller of controllers) {
     leaveAlone(controller);
+    describeToSwagger(controller);
     applyDecorators(...extras.controllerDecorators)(controller);
   }
   return controllers;

@@ -51,7 +51,7 @@ export function createInboxController(path: string): Type<unknown> {
     @Patch(':id')
     async setRead(
       @CurrentIdentity() identity: Identity,
-      @Param('id') id: unknown,
+      @Param('id') id: string,
       @Body() body: unknown,
     ): Promise<InboxNumbers> {
       const ids = [parseId(id)];
@@ -70,7 +70,7 @@ export function createInboxController(path: string): Type<unknown> {
     }
 
     @Delete(':id')
-    async remove(@CurrentIdentity() identity: Identity, @Param('id') id: unknown): Promise<InboxNumbers> {
+    async remove(@CurrentIdentity() identity: Identity, @Param('id') id: string): Promise<InboxNumbers> {
       return numbersOf(await this.notifications.remove(inboxOf(identity), [parseId(id)]));
     }
 
