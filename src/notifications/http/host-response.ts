@@ -29,7 +29,8 @@ export function putOver(raw: ServerResponse, name: Method, make: (original: Call
 }
 
 export function forgetBody(raw: ServerResponse): void {
-  for (const name of OF_THE_BODY) raw.removeHeader(name);
+  // Node takes the removal of Transfer-Encoding, even of none, for the wish to send no chunks.
+  for (const name of OF_THE_BODY) if (name !== 'transfer-encoding') raw.removeHeader(name);
 }
 
 export function isOfTheBody(header: unknown): boolean {
