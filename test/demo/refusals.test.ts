@@ -36,7 +36,11 @@ test.each<[string, () => Promise<{ status: number; body: { message: string } }>,
   ['no deal', () => alice.post('/deals/999/assign', { owner: 'bob' }), '该商机不存在。'],
   ['the past', () => alice.post('/deals/1/reminders', { at: '2001-01-01T00:00:00Z' }), '时间必须在今后一年之内。'],
   ['nobody', () => alice.post('/login', { user: ' ' }), '内容不能为空。'],
-  ['no name', () => alice.post('/login', { user: '!' }), '名称须为 1 到 64 个字母或数字，首字符之后还可使用 . _ @ -。'],
+  [
+    'no name',
+    () => alice.post('/login', { user: '!' }),
+    "名称须为 1 到 64 个字母或数字，首字符之后还可使用单个空格和 . _ @ ' -。",
+  ],
 ])('the Chinese page says in Chinese that the CRM refuses %s', async (_, refused, text) => {
   const { status, body } = await refused();
   expect(status).toBeGreaterThanOrEqual(400);
