@@ -62,8 +62,21 @@ export function outboxLineStatements(s: string) {
         SELECT pos FROM ${s}.outbox WHERE deliver_at <= now() AND pos <> ALL ($1::bigint[])
         ORDER BY deliver_at, pos LIMIT 100`,
     },
-    /** May this instance relay? The lock is held for this moment only. */
-    mayLead: { name: 'relay_may_lead', text: `SELECT ${tryLead(s)} AS ok` },
+    /**
+     * The first row of the line and how far it is, with how many rows have ever been deleted: what moves while somebody works.
+     * If that is still $1: whether the lock is free. It is held for this moment only, and not asked for while something moves,
+     * because that would refuse it to the one who works.
+     */
+    look: {
+      name: 'relay_look',
+      text: `
+        SELECT head, CASE WHEN head = $1::text THEN ${tryLead(s)} ELSE false END AS is_free
+        FROM (
+          SELECT (
+            SELECT concat_ws(' ', pos, progress, pg_stat_get_tuples_deleted('${s}.outbox'::regclass))
+            FROM ${s}.outbox WHERE ${IN_LINE} ORDER BY pos LIMIT 1) AS head
+          OFFSET 0) l`,
+    },
     /**
      * The head of the line. $1: rows at most; $2: bytes at most, but for the first; $3: after this position; $4: positions to
      * pass over. Without the lock: a client that stops reading the answer would keep it.
@@ -150,13 +163,6 @@ export function outboxLineStatements(s: string) {
       text: `
         SELECT EXISTS (
           SELECT FROM ${s}.instance WHERE protocol IS NULL AND seen_at > now() - interval '30 seconds') AS has_older`,
-    },
-    /** The first row of the line and how far it is; and, as it may wait for a lock, how many rows have left the outbox. */
-    head: {
-      name: 'relay_head',
-      text: `
-        SELECT concat_ws(' ', pos, progress, pg_stat_get_tuples_deleted('${s}.outbox'::regclass)) AS head
-        FROM ${s}.outbox WHERE ${IN_LINE} ORDER BY pos LIMIT 1`,
     },
     /** Who keeps this instance from relaying. */
     findLeader: {

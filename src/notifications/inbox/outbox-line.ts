@@ -49,10 +49,14 @@ export class OutboxLine {
     this.sql = outboxLineStatements(database.quotedSchema);
   }
 
-  /** May this instance relay just now? */
-  async mayLead(): Promise<boolean> {
-    const [row] = await this.database.run<{ ok: boolean }>(this.sql.mayLead);
-    return row?.ok === true;
+  /**
+   * Where the line is, whoever relays: `head` is null if there is no row in it.
+   *
+   * @param before the head at the look before. @returns `isFree`: it is the same, and nobody relays just now.
+   */
+  async look(before: string | null): Promise<{ head: string | null; isFree: boolean }> {
+    const [row] = await this.database.run<{ head: string | null; is_free: boolean }>(this.sql.look, [before]);
+    return { head: row?.head ?? null, isFree: row?.is_free === true };
   }
 
   /**
@@ -135,12 +139,6 @@ export class OutboxLine {
   async hasOlderInstances(): Promise<boolean> {
     const [row] = await this.database.run<{ has_older: boolean }>(this.sql.hasOlder);
     return row?.has_older === true;
-  }
-
-  /** The first row of the line and how far it is, whoever relays; null if there is none. */
-  async head(): Promise<string | null> {
-    const [row] = await this.database.run<{ head: string }>(this.sql.head);
-    return row?.head ?? null;
   }
 
   /** Who holds the relay's lock, for a log line. */

@@ -195,7 +195,7 @@ export class RelayDelivery {
   private async isUp(): Promise<boolean> {
     for (let i = 0; i < 2; i++) {
       try {
-        await this.line.head();
+        await this.line.look(null);
         return true;
       } catch {
         // Once more.

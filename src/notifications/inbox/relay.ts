@@ -129,8 +129,7 @@ export class Relay {
     await this.setbacks.writeAll();
     const locked = this.held.isEmpty ? [] : await findLockedInboxes(this.database, this.held.lockedInboxes);
     const isReleased = this.held.update(locked) || this.held.isEmpty;
-    // While another instance holds the lock, nothing is read.
-    if (this.watch.isBlocked && !(await this.line.mayLead())) return await this.watch.blocked();
+    if (!(await this.watch.mayRead())) return await this.watch.blocked();
     // Up to here the line was searched: what is left there is held, or waits in `setbacks` to be written.
     let after = isReleased ? START : this.searchedUpTo;
     this.searchedUpTo = START;
