@@ -125,7 +125,7 @@ export const MUTANTS: Mutant[] = [
       FROM \${s}.outbox o JOIN mine USING (pos))`,
       },
       {
-        file: 'inbox/relay-delivery.ts',
+        file: 'inbox/row-sender.ts',
         find: `    const taken = new Set(`,
         replace: `      await this.database.query(\`DELETE FROM \${this.database.schema}.outbox WHERE pos = ANY ($1)\`, [positions]);
     const taken = new Set(`,
@@ -227,9 +227,8 @@ export const MUTANTS: Mutant[] = [
     patches: [
       {
         file: 'stream/connected-inboxes.ts',
-        find: 'function nameOf({ tenant, recipient }: InboxKey): string {',
-        replace: `function nameOf({ tenant, recipient }: InboxKey): string {
-  if (tenant !== undefined) return recipient;`,
+        find: "import { nameOf } from '../inbox-name.js';",
+        replace: 'const nameOf = ({ recipient }: InboxKey) => recipient;',
       },
     ],
     settings: { faults: [] },
@@ -283,7 +282,7 @@ export const MUTANTS: Mutant[] = [
   {
     name: 'a large message is done with its first recipients',
     patches: [
-      { file: 'inbox/relay-delivery.ts', find: 'if (answer.is_over) {', replace: 'if (answer) {' },
+      { file: 'inbox/relay-delivery.ts', find: 'if (slice.isOver) {', replace: 'if (slice) {' },
       {
         file: DELIVER,
         find: "SET message_id = stored.id, progress = $3::int, deliver_at = 'infinity'",

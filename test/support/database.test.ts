@@ -51,7 +51,7 @@ describe('a test database', () => {
     const leaked = await connect(database.url, 'leaky pool');
     await leaked.query('SELECT 42\n  AS answer');
     await expect(database.drop()).rejects.toThrow(
-      /1 connections to .* were left open(.|\n)*'leaky pool', idle, last query: SELECT 42 AS answer/,
+      /1 connections to .* were left open(.|\n)*'leaky pool', idle for \d+\.\d s, last query: SELECT 42 AS answer/,
     );
     expect(await databases(database.name)).toEqual([]);
   });

@@ -21,6 +21,18 @@ function refuse(): never {
   throw new Error('middleware of the host');
 }
 
+const twice = (method: Method) =>
+  over(method, (original) => (...args) => {
+    original(...args);
+    return original(...args);
+  });
+const insteadThrows = (method: Method) => over(method, () => refuse);
+const thenThrows = (method: Method) =>
+  over(method, (original) => (...args) => {
+    original(...args);
+    refuse();
+  });
+
 /** As a session of express-session whose store is asked when the response ends. */
 function endAfter(store: (done: () => void) => void): Middleware {
   return over('end', (end) => {
@@ -71,53 +83,21 @@ const encode: Middleware = (_request, response, next) => {
 export const AROUND_STREAMS: [what: string, middleware: Middleware][] = [
   ['ends later', endAfter(later)],
   ['never ends', endAfter(() => {})],
-  [
-    'ends twice',
-    over(
-      'end',
-      (end) =>
-        (...args) =>
-          [end(...args), end(...args)][1],
-    ),
-  ],
-  ['throws at the end', over('end', () => refuse)],
-  [
-    'ends first, and then throws',
-    over('end', (end) => (...args) => [end(...args), refuse()]),
-  ],
+  ['ends twice', twice('end')],
+  ['throws at the end', insteadThrows('end')],
+  ['ends first, and then throws', thenThrows('end')],
   [
     'writes later',
-    over(
-      'write',
-      (write) =>
-        (...args) =>
-          [later(() => write(...args)), true][1],
-    ),
+    over('write', (write) => (...args) => {
+      later(() => write(...args));
+      return true;
+    }),
   ],
   ['never writes', over('write', () => () => true)],
-  [
-    'writes twice',
-    over(
-      'write',
-      (write) =>
-        (...args) =>
-          [write(...args), write(...args)][1],
-    ),
-  ],
-  ['throws at each write', over('write', () => refuse)],
-  [
-    'sends the head twice',
-    over(
-      'writeHead',
-      (head) =>
-        (...args) =>
-          [head(...args), head(...args)][1],
-    ),
-  ],
-  [
-    'sends the head, and then throws',
-    over('writeHead', (head) => (...args) => [head(...args), refuse()]),
-  ],
+  ['writes twice', twice('write')],
+  ['throws at each write', insteadThrows('write')],
+  ['sends the head twice', twice('writeHead')],
+  ['sends the head, and then throws', thenThrows('writeHead')],
   ['holds everything back for a while', holdEverything(later)],
   ['says that it compresses', encode],
 ];
@@ -125,20 +105,11 @@ export const AROUND_STREAMS: [what: string, middleware: Middleware][] = [
 /** What middleware may do to a short answer, and the client is answered nevertheless. */
 export const AROUND_ANSWERS: [what: string, middleware: Middleware, status: number][] = [
   ['ends later', endAfter(later), 200],
-  [
-    'ends twice',
-    over(
-      'end',
-      (end) =>
-        (...args) =>
-          [end(...args), end(...args)][1],
-    ),
-    200,
-  ],
-  ['throws at the end', over('end', () => refuse), 200],
+  ['ends twice', twice('end'), 200],
+  ['throws at the end', insteadThrows('end'), 200],
   ['holds everything back for a while', holdEverything(later), 200],
-  ['throws at each write', over('write', () => refuse), 500],
-  ['throws at the head', over('writeHead', () => refuse), 500],
+  ['throws at each write', insteadThrows('write'), 500],
+  ['throws at the head', insteadThrows('writeHead'), 500],
 ];
 
 /** Lets no head through. */

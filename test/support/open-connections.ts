@@ -6,6 +6,8 @@ interface OpenConnection {
   application_name: string;
   state: string | null;
   query: string;
+  /** How long it has been in its state. */
+  seconds: number;
 }
 
 /** A closed connection is still listed until its server process has ended. */
@@ -17,7 +19,8 @@ export async function openConnections(admin: pg.Client, database: string): Promi
   const deadline = performance.now() + GRACE_MS;
   for (;;) {
     const { rows } = await admin.query<OpenConnection>(
-      `SELECT pid, application_name, state, query FROM pg_stat_activity
+      `SELECT pid, application_name, state, query, extract(epoch FROM clock_timestamp() - state_change)::float8 AS seconds
+       FROM pg_stat_activity
        WHERE datname = $1 AND backend_type = 'client backend' ORDER BY backend_start`,
       [database],
     );
@@ -28,9 +31,9 @@ export async function openConnections(admin: pg.Client, database: string): Promi
 
 export function describeConnections(connections: readonly OpenConnection[]): string {
   return connections
-    .map(({ pid, application_name, state, query }) => {
+    .map(({ pid, application_name, state, query, seconds }) => {
       const lastQuery = query.replaceAll(/\s+/g, ' ').trim();
-      return `  pid ${pid}, application_name '${application_name}', ${state}, last query: ${lastQuery || '(none)'}`;
+      return `  pid ${pid}, application_name '${application_name}', ${state} for ${seconds.toFixed(1)} s, last query: ${lastQuery || '(none)'}`;
     })
     .join('\n');
 }

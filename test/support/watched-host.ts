@@ -70,6 +70,7 @@ export function useWatchedHosts(): (
         const events = client.frames.map(({ event }) => event).filter((event) => event !== 'state');
         expect(events).toEqual(['ready', 'message', 'message', 'close']);
         expect(client.headers['content-encoding']).toBeUndefined();
+        expect(client.headers['transfer-encoding']).toBe('chunked');
         await eventually(() => expect(crm.notifications.connections()).toBe(0));
       },
     };

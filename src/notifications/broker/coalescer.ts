@@ -1,3 +1,4 @@
+import { nameOf } from '../inbox-name.js';
 import type { Hint } from './broker.js';
 
 const WINDOW_MS = 10;
@@ -46,7 +47,7 @@ export class Coalescer {
   }
 
   private addHint(hint: Hint): void {
-    const name = `${hint.tenant}\0${hint.recipient ?? ''}`;
+    const name = nameOf({ tenant: hint.tenant, recipient: hint.recipient ?? '' });
     const revision = this.hints.get(name)?.change?.revision ?? -1;
     // Details survive a hint without any. Of several the newest: who has missed one in between reloads.
     if (revision >= (hint.change?.revision ?? -1) && this.hints.has(name)) return;

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { nameOf } from '../inbox-name.js';
 import type { InboxKey } from '../notification.js';
 import { NotificationsError } from '../notifications.error.js';
 import { Periodic } from '../periodic.js';
@@ -56,7 +57,7 @@ export class ConnectionCounts {
    * @throws {NotificationsError} `DATABASE_UNAVAILABLE` when Postgres takes longer than two seconds.
    */
   async total(key?: InboxKey): Promise<number> {
-    const name = key ? `${key.tenant}\0${key.recipient}` : '';
+    const name = key ? nameOf(key) : '';
     let asking = this.asking.get(name);
     if (!asking) {
       // One at a time: a page that shows numbers must not take the connections that deliver.

@@ -1,3 +1,4 @@
+import { nameOf } from '../inbox-name.js';
 import type { NotificationsError } from '../notifications.error.js';
 import type { Payload } from '../payload.js';
 import type { StreamPage } from './stream-page.js';
@@ -80,10 +81,10 @@ export class DeliveryCall {
   }
 }
 
-/** The inboxes of a payload; a broadcast has the counter of its tenant. U+0000 is in no id, so no two have the same name. */
+/** The inboxes of a payload, by {@link nameOf}; a broadcast has the counter of its tenant. */
 export function namesOf(payload: Payload): string[] {
   const { tenant = '' } = payload;
   return payload.kind === 'broadcast'
-    ? [`${tenant}\0`]
-    : payload.recipients.map((recipient) => `${tenant}\0${recipient}`);
+    ? [nameOf({ tenant, recipient: '' })]
+    : payload.recipients.map((recipient) => nameOf({ tenant, recipient }));
 }

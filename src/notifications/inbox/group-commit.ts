@@ -1,9 +1,10 @@
+import { nameOf } from '../inbox-name.js';
 import { NotificationsError } from '../notifications.error.js';
 import { currentContext } from '../own-context.js';
+import { Batch } from './batch.js';
 import { type CallLimit, lateError } from './call-limit.js';
 import type { NotificationsDataSource, Statement } from './database.js';
 import { type Delivery, DeliveryCall, type DeliveryOptions, type Outgoing } from './delivery-call.js';
-import { RECIPIENTS_PER_STATEMENT } from './limits.js';
 import { LockedCalls } from './locked-calls.js';
 import { findLockedInboxes } from './locked-inboxes.js';
 import { inboxesOf } from './payload-inboxes.js';
@@ -12,7 +13,6 @@ import { tryEach } from './try-each.js';
 import { LOCK_PATIENCE_MS, untilUnlocked } from './until-unlocked.js';
 
 const MESSAGES_PER_STATEMENT = 500;
-const BYTES_PER_STATEMENT = 4 * 1024 * 1024;
 const MAX_REPEATS = 10;
 /** A statement costs as much as ten messages in it: so few stay together. */
 const MIN_SHARE = 8;
@@ -227,7 +227,7 @@ export class GroupCommit<Row extends { id: string }> {
       for (const call of calls) call.reject(toNotificationsError(error));
       return;
     }
-    const names = new Set(locked.map(({ tenant, recipient }) => `${tenant}\0${recipient}`));
+    const names = new Set(locked.map(nameOf));
     const held: DeliveryCall[] = [];
     const free: DeliveryCall[] = [];
     for (const call of calls) {
@@ -285,38 +285,6 @@ export class GroupCommit<Row extends { id: string }> {
     } catch (error) {
       for (const call of rest) call.reject(toNotificationsError(error));
     }
-  }
-}
-
-/** Messages of one statement, and what they touch. */
-class Batch {
-  readonly calls: DeliveryCall[] = [];
-  private recipients = 0;
-  private bytes = 0;
-  /** The inboxes and the idempotency keys of the first so many calls. */
-  private readonly touched = new Set<string>();
-  private noted = 0;
-
-  add(call: DeliveryCall): void {
-    this.calls.push(call);
-    this.recipients += call.recipients;
-    this.bytes += call.json.length;
-  }
-
-  fits(call: DeliveryCall): boolean {
-    if (this.calls.length === 0) return true;
-    return (
-      this.recipients + call.recipients <= RECIPIENTS_PER_STATEMENT &&
-      this.bytes + call.json.length <= BYTES_PER_STATEMENT
-    );
-  }
-
-  /** Noted only when somebody asks: alone, nobody does. */
-  meets(call: DeliveryCall): boolean {
-    for (; this.noted < this.calls.length; this.noted++) {
-      for (const name of (this.calls[this.noted] as DeliveryCall).names) this.touched.add(name);
-    }
-    return this.touched.size > 0 && call.names.some((name) => this.touched.has(name));
   }
 }
 

@@ -1,3 +1,4 @@
+import { nameOf } from '../inbox-name.js';
 import type { InboxKey } from '../notification.js';
 import type { Payload } from '../payload.js';
 import { namesOf } from './delivery-call.js';
@@ -125,9 +126,4 @@ export class HeldRows {
 function inboxesOf({ payload, progress }: CheckedRow): InboxName[] {
   const names = namesOf(payload);
   return progress === 0 ? names : [...new Set(names)].slice(progress);
-}
-
-function nameOf({ tenant, recipient }: InboxKey): InboxName {
-  // U+0000 is in no id, so no two inboxes have the same name.
-  return `${tenant}\0${recipient}`;
 }

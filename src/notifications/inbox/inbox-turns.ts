@@ -1,3 +1,4 @@
+import { nameOf } from '../inbox-name.js';
 import type { InboxKey } from '../notification.js';
 import { silentError } from './call-limit.js';
 import { isUnanswered } from './postgres-error.js';
@@ -48,8 +49,4 @@ export class InboxTurns {
       if (this.last.get(name) === settled) this.last.delete(name);
     }
   }
-}
-
-function nameOf({ tenant, recipient }: InboxKey): string {
-  return `${tenant}\0${recipient}`;
 }

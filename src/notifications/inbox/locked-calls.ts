@@ -1,3 +1,4 @@
+import { nameOf } from '../inbox-name.js';
 import type { InboxKey } from '../notification.js';
 import type { NotificationsError } from '../notifications.error.js';
 import { pause } from '../pause.js';
@@ -43,7 +44,7 @@ export class LockedCalls {
 
   /** @param locked the inboxes that hold them up; null where that isn't known. */
   add(calls: readonly DeliveryCall[], locked: readonly InboxKey[] | null): void {
-    for (const key of locked ?? []) this.locked.set(`${key.tenant}\0${key.recipient}`, key);
+    for (const key of locked ?? []) this.locked.set(nameOf(key), key);
     const tryAt = performance.now() + TRY_EVERY_MS;
     const isUnseen = locked === null;
     let isSorted = true;
@@ -80,7 +81,7 @@ export class LockedCalls {
         const still = await findLockedInboxes(this.database, [...this.locked.values()]);
         // Meanwhile others may have been added, or the same ones anew: the answer tells nothing about those.
         for (const [name, key] of asked) if (this.locked.get(name) === key) this.locked.delete(name);
-        for (const key of still) this.locked.set(`${key.tenant}\0${key.recipient}`, key);
+        for (const key of still) this.locked.set(nameOf(key), key);
         this.letGo(performance.now());
       } catch (error) {
         this.onError(error);

@@ -1,3 +1,4 @@
+import { nameOf } from '../inbox-name.js';
 import type { InboxKey } from '../notification.js';
 import { NotificationsError } from '../notifications.error.js';
 import { WaitQueue } from './wait-queue.js';
@@ -26,8 +27,8 @@ export class RecipientLimit {
    *
    * @throws {NotificationsError} `TOO_MANY_REQUESTS` if that is not within two seconds, or too many wait already.
    */
-  async run<T>({ tenant, recipient }: InboxKey, work: () => Promise<T>): Promise<T> {
-    const name = `${tenant}\0${recipient}`;
+  async run<T>(key: InboxKey, work: () => Promise<T>): Promise<T> {
+    const name = nameOf(key);
     const asker = this.askers.get(name) ?? {
       underWay: 0,
       waiting: new WaitQueue(WAITING_OF_RECIPIENT, WAIT_MS, tooMany),

@@ -1,15 +1,14 @@
 import type { Hint } from '../broker/broker.js';
 import type { InboxKey } from '../notification.js';
-import { uuidV7 } from '../uuid-v7.js';
-import type { NotificationsDataSource, Statement } from './database.js';
-import { deliverStatements } from './deliver.statement.js';
+import type { NotificationsDataSource } from './database.js';
 import { type CheckedRow, HeldRows } from './held-rows.js';
 import { RECIPIENTS_PER_STATEMENT } from './limits.js';
 import { findLockedInboxes } from './locked-inboxes.js';
 import type { OutboxLine, Setback } from './outbox-line.js';
-import { hintsOf, inboxesOf } from './payload-inboxes.js';
+import { inboxesOf } from './payload-inboxes.js';
 import { isConflict, isLockTimeout, isRefusal, isShortage, isTimeout, isUnanswered } from './postgres-error.js';
 import { isLarge, isLaterPart, nextBatch } from './row-batch.js';
+import { largeMessageOf, RowSender } from './row-sender.js';
 
 const MAX_REPEATS = 10;
 /** Statements of one page that may be refused: enough to find two bad rows among 500 by halving. */
@@ -29,14 +28,6 @@ const LOCKED_RETRY_MS = 1_000;
 
 /** It was in one statement with a refused row, and may be good: it is tried by itself, soon, and this doesn't count. */
 const SUSPECTED = { counts: 0, waitMs: 100 };
-
-interface Answer {
-  leader: boolean;
-  /** Positions of the rows that were there, and not locked. */
-  taken: string[] | null;
-  /** All recipients of a large message have it. */
-  is_over?: boolean;
-}
 
 /** What became of rows. `false`: another instance is relaying. */
 type Relayed = boolean;
@@ -62,7 +53,7 @@ export interface Page {
  * for its locked inboxes alone, and is set aside alone if Postgres never answers.
  */
 export class RelayDelivery {
-  private readonly sql: ReturnType<typeof deliverStatements>['relay'];
+  private readonly sender: RowSender;
   private refusalsLeft = REFUSALS_PER_PAGE;
   private unseenLeft = UNSEEN_PER_PAGE;
   private readonly setbacks: Setback[] = [];
@@ -73,15 +64,14 @@ export class RelayDelivery {
   private moved = 0;
   private hasLed = false;
   /** Postgres had no room for it. Whether it has room for anything else is seen with the next row. */
-  private suspect: Setback | null = null;
+  private shortage: Setback | null = null;
 
   constructor(
     private readonly database: NotificationsDataSource,
     private readonly line: OutboxLine,
     private readonly options: DeliveryOptions,
   ) {
-    const { relay, relayDue } = deliverStatements(database.quotedSchema);
-    this.sql = options.isRetry ? relayDue : relay;
+    this.sender = new RowSender(database, options.onDelivered, options.isRetry);
   }
 
   /** How soon to try again after a statement that ended without an answer, in milliseconds. */
@@ -98,7 +88,7 @@ export class RelayDelivery {
   async deliverPage(rows: readonly CheckedRow[], held: HeldRows, isFlood: boolean): Promise<Page> {
     this.refusalsLeft = isFlood ? REFUSALS_IN_A_FLOOD : REFUSALS_PER_PAGE;
     this.unseenLeft = UNSEEN_PER_PAGE;
-    this.suspect = null;
+    this.shortage = null;
     return await this.deliverAll(rows, held);
   }
 
@@ -128,7 +118,7 @@ export class RelayDelivery {
       at = batch.next;
       if (batch.rows.length > 0) leads = await this.deliver(batch.rows, held);
     }
-    if (this.suspect) throw this.suspect.error;
+    if (this.shortage) throw this.shortage.error;
     return { leads, hasLed: this.hasLed, delivered: this.delivered };
   }
 
@@ -142,7 +132,7 @@ export class RelayDelivery {
       const inSlices = isLarge(batch) && (row.messageId !== null || !(await this.line.hasOlderInstances()));
       const relayed = inSlices ? await this.deliverSlices(row, held) : await this.deliverRows(batch, held);
       this.caution = 0;
-      if (this.moved > before) this.settleSuspect(held);
+      if (this.moved > before) this.settleShortage(held);
       return relayed;
     } catch (error) {
       if (isConflict(error) && repeats < MAX_REPEATS) return await this.deliver(batch, held, repeats + 1);
@@ -150,7 +140,7 @@ export class RelayDelivery {
       if (isRefusal(error) || isConflict(error)) return await this.separateRefused(batch, held, error);
       if (!isUnanswered(error)) {
         // Is it the database, or this row, by a trigger or a policy of the host?
-        if (await this.isAccepted(this.statementFor(batch))) return await this.separateRefused(batch, held, error);
+        if (await this.sender.isAccepted(batch)) return await this.separateRefused(batch, held, error);
         throw error;
       }
       if (!this.options.isRetry) {
@@ -165,8 +155,8 @@ export class RelayDelivery {
         if (!this.options.isRetry) this.caution = 0;
         this.setbacks.push({ pos: row.pos, error, counts: 1 });
       } else if (this.options.isRetry) this.setbacks.push({ pos: row.pos, error, waitMs: OUTAGE_RETRY_MS });
-      else if (isShort && !this.suspect) {
-        this.suspect = { pos: row.pos, error, waitMs: OUTAGE_RETRY_MS };
+      else if (isShort && !this.shortage) {
+        this.shortage = { pos: row.pos, error, waitMs: OUTAGE_RETRY_MS };
         held.holdPosition(row.pos);
       } else throw error;
       return true;
@@ -174,21 +164,11 @@ export class RelayDelivery {
   }
 
   /** Something was delivered: then there is room, and the row for which there was none has to wait by itself. */
-  private settleSuspect(held: HeldRows): void {
-    if (!this.suspect) return;
-    held.release(this.suspect.pos);
-    this.setbacks.push(this.suspect);
-    this.suspect = null;
-  }
-
-  /** Does Postgres accept the statement if there is nothing to deliver? Rights and tables are looked at all the same. */
-  private async isAccepted(statement: Statement): Promise<boolean> {
-    try {
-      await this.database.run(statement, [[NOWHERE]]);
-      return true;
-    } catch {
-      return false;
-    }
+  private settleShortage(held: HeldRows): void {
+    if (!this.shortage) return;
+    held.release(this.shortage.pos);
+    this.setbacks.push(this.shortage);
+    this.shortage = null;
   }
 
   /** Does Postgres answer? The first connection of the pool may be the one that has just broken. */
@@ -205,12 +185,9 @@ export class RelayDelivery {
   }
 
   private async deliverRows(batch: CheckedRow[], held: HeldRows): Promise<Relayed> {
-    const positions = batch.map((row) => row.pos);
-    const [answer] = await this.database.run<Answer>(this.statementFor(batch), [positions]);
-    if (!answer?.leader) return false;
+    const taken = await this.sender.send(batch);
+    if (!taken) return false;
     this.hasLed = true;
-    const taken = new Set(answer.taken ?? []);
-    this.announce(batch.filter((row) => taken.has(row.pos)).flatMap((row) => hintsOf(row.payload)));
     this.delivered += taken.size;
     this.moved += taken.size;
     // Deleted by an operator, or locked by one.
@@ -220,36 +197,18 @@ export class RelayDelivery {
 
   /** One large message, some recipients at a time. Its row keeps its place until the last of them has it. */
   private async deliverSlices(row: CheckedRow, held: HeldRows): Promise<Relayed> {
-    const { payload } = row;
-    if (payload.kind === 'broadcast') throw new Error('a broadcast has no recipients');
-    const recipients = [...new Set(payload.recipients)];
-    const id = row.messageId ?? payload.id ?? uuidV7();
+    const message = largeMessageOf(row);
     while (!this.options.isClosed()) {
-      const next = row.progress + Math.max(1, RECIPIENTS_PER_STATEMENT >> (2 * this.caution));
-      const some = { ...payload, id, recipients: recipients.slice(row.progress, next) };
-      const values = [row.pos, JSON.stringify(some)];
-      const progress = row.progress + some.recipients.length;
-      const [answer] =
-        row.messageId === null
-          ? await this.database.run<Answer>(this.sql.relayFirst, [...values, progress])
-          : await this.database.run<Answer>(this.sql.relayNext, [
-              ...values,
-              row.progress,
-              progress,
-              progress >= recipients.length,
-            ]);
-      if (!answer?.leader) return false;
+      const slice = await this.sender.sendSlice(message, Math.max(1, RECIPIENTS_PER_STATEMENT >> (2 * this.caution)));
+      if (!slice) return false;
       this.hasLed = true;
-      if (answer.taken === null) {
+      if (!slice.isTaken) {
         held.hold(row, true);
         return true;
       }
-      this.announce(hintsOf(some));
       this.caution = 0;
-      row.messageId = id;
-      row.progress = progress;
       this.moved += 1;
-      if (answer.is_over) {
+      if (slice.isOver) {
         this.delivered += 1;
         return true;
       }
@@ -338,18 +297,6 @@ export class RelayDelivery {
     }
     return true;
   }
-
-  private statementFor(batch: CheckedRow[]): Statement {
-    const [row] = batch as [CheckedRow];
-    if (row.payload.kind === 'broadcast') return this.sql.relayBroadcasts;
-    if (isLaterPart(row)) return this.sql.relayPart;
-    return batch.length === 1 ? this.sql.relayOne : this.sql.relayNotifications;
-  }
-
-  /** When the next statement is on its way: naming 5,000 recipients takes 4 ms, in which Postgres had nothing to do. */
-  private announce(hints: Hint[]): void {
-    if (hints.length > 0) setImmediate(() => this.options.onDelivered(hints));
-  }
 }
 
 /** It is tried again by itself, and has no order any more. */
@@ -357,6 +304,4 @@ export function lockedOut(pos: string): Setback {
   return { pos, error: 'an inbox of it is locked by another transaction', waitMs: LOCKED_RETRY_MS };
 }
 
-/** A position that no row has. */
-const NOWHERE = '-1';
 const CLOSED = 'the instance that had claimed it has shut down';

@@ -1,7 +1,7 @@
 import type { Writable } from 'node:stream';
+import { nameOf } from '../inbox-name.js';
 import type { InboxKey } from '../notification.js';
 import { NotificationsError } from '../notifications.error.js';
-import { nameOf } from './connected-inboxes.js';
 import type { Connection, ConnectionOptions } from './connection.js';
 import { isGone } from './transport.js';
 

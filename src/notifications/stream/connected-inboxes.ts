@@ -1,3 +1,4 @@
+import { nameOf } from '../inbox-name.js';
 import type { InboxKey } from '../notification.js';
 import type { ConnectedInbox } from './connected-inbox.js';
 
@@ -41,9 +42,4 @@ export class ConnectedInboxes {
   hasTenant(tenant: string): boolean {
     return this.byTenant.has(tenant);
   }
-}
-
-/** U+0000 is in no id, so no two keys have the same name. */
-export function nameOf({ tenant, recipient }: InboxKey): string {
-  return `${tenant}\0${recipient}`;
 }

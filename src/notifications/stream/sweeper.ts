@@ -1,7 +1,8 @@
 import type { InboxStore } from '../inbox/inbox.store.js';
+import { nameOf } from '../inbox-name.js';
 import { Periodic } from '../periodic.js';
 import type { ConnectedInbox } from './connected-inbox.js';
-import { type ConnectedInboxes, nameOf } from './connected-inboxes.js';
+import type { ConnectedInboxes } from './connected-inboxes.js';
 
 /** A statement that puts a broadcast into so many inboxes locks them for about 100 ms. */
 const INBOXES_PER_STATEMENT = 5_000;
