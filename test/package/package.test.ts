@@ -43,9 +43,20 @@ describe('The published package', () => {
   });
 
   test('leads to files that exist, whatever the condition', () => {
-    const { main, types, exports } = published.manifest;
-    const missing = [main, types, ...leavesOf(exports)].filter((path) => !published.has(path));
-    expect(missing).toEqual([]);
+    const { main, types, exports, typesVersions } = published.manifest;
+    const paths = [main, types, ...leavesOf(exports), ...leavesOf(typesVersions)];
+    expect(paths.filter((path) => !published.has(path))).toEqual([]);
+  });
+
+  test('has the types of each entry point for `moduleResolution: node`, too, which does not know `exports`', () => {
+    const { exports, typesVersions } = published.manifest;
+    const entries = Object.keys(exports).filter((name) => !['.', './package.json'].includes(name));
+    const named = Object.entries<string[]>(typesVersions['*']);
+    expect(named.map(([name]) => `./${name}`).sort()).toEqual(entries.sort());
+    for (const [name, paths] of named) {
+      const { types, require } = exports[`./${name}`];
+      expect(paths).toEqual([types ?? require.types]);
+    }
   });
 
   test('imports nothing but Node and what it declares', () => {
@@ -202,6 +213,10 @@ if (!installable) console.warn('SKIPPED: hosts of the package. The npm registry 
     expect(['@nestjs/common', 'typeorm', 'rxjs'].filter((name) => project.has(`node_modules/${name}`))).toEqual([]);
     await project.script('build:browser');
     await project.script('build:script');
+    for (const module of ['esnext', 'commonjs']) {
+      const resolution = ['--module', module, '--moduleResolution', 'node10', '--ignoreDeprecations', '6.0'];
+      await project.script('build:browser', resolution);
+    }
   }, 120_000);
 
   test('follows an inbox from a script in Node', async () => {

@@ -30,7 +30,8 @@ export class RowFocus implements ReactiveController {
     const ids = this.host.opened ? this.list.items.map(({ id }) => id) : [];
     this.current = successor(this.current, this.ids, ids);
     this.ids = ids;
-    const focused = this.host.shadowRoot?.activeElement as HTMLElement | null | undefined;
+    // Asked first, because happy-dom (20) forgets a removed element only then, and throws here until it has.
+    const focused = document.activeElement && (this.host.shadowRoot?.activeElement as HTMLElement | null | undefined);
     this.held = focused && panelOf(this.host)?.contains(focused) ? (focused.dataset.control ?? 'open') : null;
   }
 

@@ -7,12 +7,14 @@ import type { InstalledPackages } from './installed-packages.js';
 
 const NAME = 'nestjs-crm-notifications';
 
+/** The builds that the published modules come from: what runs in Node, and what runs in a browser. */
+const PROJECTS = { server: 'tsconfig.package.json', client: 'src/client' };
+
 /** A folder in which programs find the ES modules of the library, as they are published, beside installed packages. */
 export class BuiltPackage {
-  private constructor(private readonly directory: string) {}
+  private constructor(readonly directory: string) {}
 
-  /** @param flags of `tsc`, beside those that the package is built with. */
-  static async beside(packages: InstalledPackages, ...flags: string[]): Promise<BuiltPackage> {
+  static async beside(packages: InstalledPackages, part: keyof typeof PROJECTS = 'server'): Promise<BuiltPackage> {
     const directory = await mkdtemp(join(tmpdir(), 'ncn-built-'));
     const [from, to] = [packages.directory, directory].map((path) => join(path, 'node_modules')) as [string, string];
     const scopes = readdirSync(from).filter((name) => name.startsWith('@'));
@@ -24,8 +26,8 @@ export class BuiltPackage {
     const own = join(to, NAME);
     mkdirSync(own);
     cpSync(resolve('package.json'), join(own, 'package.json'));
-    const build = ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.package.json', '--outDir', join(own, 'lib/esm')];
-    await run(resolve('.'), process.execPath, [...build, ...flags]);
+    const build = ['node_modules/typescript/bin/tsc', '-p', PROJECTS[part], '--outDir', join(own, 'lib/esm')];
+    await run(resolve('.'), process.execPath, build);
     return new BuiltPackage(directory);
   }
 
