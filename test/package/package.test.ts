@@ -37,9 +37,17 @@ afterAll(async () => {
 describe('The published package', () => {
   test('holds what users need and nothing else', () => {
     const compiled = /^lib\/(esm|cjs)\/.+\.(js|js\.map|d\.ts)$/;
-    const documents = /^docs\/[\w-]+\.md$/;
+    const documents = /^docs\/([\w-]+\.md|screenshots\/[\w-]+\.png)$|^bench\/results\/[\w-]+\.svg$|^examples\//;
     const others = published.files.filter((file) => !compiled.test(file) && !documents.test(file));
     expect(others).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'lib/cjs/package.json', 'package.json']);
+  });
+
+  test('has what its documents link to', () => {
+    const dead = published.files
+      .filter((file) => file.endsWith('.md'))
+      .flatMap((file) => linksIn(published.read(file)).map((link) => [file, link] as const))
+      .filter(([file, link]) => !isPacked(join(dirname(file), link)));
+    expect(dead).toEqual([]);
   });
 
   test('leads to files that exist, whatever the condition', () => {
@@ -245,6 +253,18 @@ if (!installable) console.warn('SKIPPED: hosts of the package. The npm registry 
     expect(await project.node('--input-type=commonjs', '--eval', program)).toBe('function\n');
   }, 60_000);
 });
+
+/** The paths that a Markdown text links to, without those of the web and of its own headings. */
+function linksIn(markdown: string): string[] {
+  const prose = markdown.replaceAll(/^```.*?^```/gms, '');
+  const targets = [...prose.matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = '']) => target.replace(/#.*/, ''));
+  return targets.filter((target) => target !== '' && !/^[a-z]+:/.test(target));
+}
+
+/** A file of the package, or a folder of it. */
+function isPacked(path: string): boolean {
+  return published.files.some((file) => file === path || file.startsWith(`${path}/`));
+}
 
 function leavesOf(exports: unknown): string[] {
   return typeof exports === 'string' ? [exports] : Object.values(exports as object).flatMap(leavesOf);
