@@ -39,7 +39,8 @@ describe('The published package', () => {
     const compiled = /^lib\/(esm|cjs)\/.+\.(js|js\.map|d\.ts)$/;
     const documents = /^docs\/([\w-]+\.md|screenshots\/[\w-]+\.png)$|^bench\/results\/[\w-]+\.svg$|^examples\//;
     const others = published.files.filter((file) => !compiled.test(file) && !documents.test(file));
-    expect(others).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'lib/cjs/package.json', 'package.json']);
+    const pages = ['CHANGELOG.md', 'CONTRIBUTING.md', 'LICENSE', 'README.md', 'SECURITY.md'];
+    expect(others).toEqual([...pages, 'lib/cjs/package.json', 'package.json']);
   });
 
   test('has what its documents link to', () => {
