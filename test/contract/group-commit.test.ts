@@ -132,6 +132,19 @@ test('a call that has waited for a lock goes behind earlier ones to its other in
   expect(database.stored).toEqual(['waits', 'slow', 'first', 'second']);
 });
 
+test('a call behind a burst to a locked inbox waits for one lock timeout, however large the burst is', async () => {
+  const { database, send } = start();
+  database.locked.add('locked');
+  const burst = Array.from({ length: 3_000 }, (_, i) => send(`burst ${i}`, 'locked'));
+  const other = send('other', 'free');
+  await pass(LOCK_TIMEOUT_MS + 10 * STATEMENT_MS);
+  expect(database.stored).toEqual(['other']);
+  database.locked.clear();
+  await pass(2_000);
+  expect(await other).toBe('stored');
+  expect(new Set(await Promise.all(burst))).toEqual(new Set(['stored']));
+});
+
 test('a lock that is found while others are looked at is looked at the next time', async () => {
   const { database, send } = start();
   for (const inbox of ['a', 'b']) database.locked.add(inbox);

@@ -125,8 +125,13 @@ export class GroupCommit<Row extends { id: string }> {
         // Callers that have just been answered call again in this very turn. Without the wait the first of them went alone,
         // and the others after it: half as much was done.
         await nextTurn();
+        const waiting = this.waiting.length;
         const batch = this.take();
-        if (batch.calls.length === 0) return;
+        if (batch.calls.length === 0) {
+          if (this.waiting.length === waiting) return;
+          // Calls to locked inboxes have left the queue: others stand behind them.
+          continue;
+        }
         this.underWay.add(batch);
         try {
           await this.write(batch.calls);
