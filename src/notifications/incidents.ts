@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { isOfStatement } from './inbox/postgres-error.js';
 import { OneLineLogger } from './one-line.js';
 
 const QUIET_MS = 30_000;
@@ -15,11 +16,12 @@ export class Incidents {
   private unreported = 0;
   private reporting?: NodeJS.Timeout;
 
-  /** A background task could not reach its server; it tries again. Logged at most every half a minute. */
+  /** A background task could not reach its server, or was refused; it tries again. Logged at most every half a minute. */
   failed(task: 'relay' | 'purge' | 'stream' | 'broker' | 'counts' | 'keys', error: unknown): void {
     if (!this.isDue(task)) return;
     const message = error instanceof Error ? error.message : String(error);
-    const what = task === 'broker' ? 'the link to the other instances is down' : 'Postgres did not answer';
+    const ofPostgres = isOfStatement(error) ? 'Postgres refused a statement' : 'Postgres did not answer';
+    const what = task === 'broker' ? 'the link to the other instances is down' : ofPostgres;
     this.logger.warn(`${task}: ${what} (${message}); trying again.`);
   }
 

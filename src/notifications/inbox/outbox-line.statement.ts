@@ -42,7 +42,14 @@ export function outboxLineStatements(s: string) {
     ${ageMs('coalesce(ready_at, created_at)')} AS age_ms`;
   const due = (order: 'ASC' | 'DESC', limit: string, attempts = '0') => `
     SELECT pos FROM ${s}.outbox WHERE attempts = ${attempts} AND attempts < ${MAX_ATTEMPTS} AND retry_at <= now()
+      AND pos <> ALL ($3::bigint[]) AND ($4::bigint IS NULL OR pos = $4::bigint)
     ORDER BY retry_at ${order}, pos ${order} LIMIT ${limit}::int FOR UPDATE SKIP LOCKED`;
+  /** $1: of those that were never refused, rows of each end at most; $2: of the others, rows of each number of attempts. */
+  const CLAIMABLE = `
+    oldest AS MATERIALIZED (${due('ASC', '$1')}), newest AS MATERIALIZED (${due('DESC', '$1')}),
+    refused AS MATERIALIZED (
+      SELECT pos FROM generate_series(1, ${MAX_ATTEMPTS - 1}) tries CROSS JOIN LATERAL (${due('ASC', '$2', 'tries')}) r),
+    claimable AS (SELECT pos FROM oldest UNION SELECT pos FROM newest UNION SELECT pos FROM refused)`;
   return {
     /** Rows that have become due. Until then no poll looks at them: half a million may wait. $1: not these; $2: this alone. */
     promote: {
@@ -116,19 +123,18 @@ export function outboxLineStatements(s: string) {
     /**
      * Rows that were set aside and whose time has come. First those that were never refused by themselves, and may be good,
      * from both ends: they must not wait for a flood of others. They are out of the line for another half a minute: if this
-     * instance is killed, they come back then. $1: of these, rows of each end at most; $2: of those that were refused, rows
-     * of each number of attempts at most.
+     * instance is killed, they come back then. $3: not these. $4: this alone.
      */
     claimDue: {
       name: 'relay_claim_due',
       text: `
-        WITH oldest AS MATERIALIZED (${due('ASC', '$1')}), newest AS MATERIALIZED (${due('DESC', '$1')}),
-        refused AS MATERIALIZED (
-          SELECT pos FROM generate_series(1, ${MAX_ATTEMPTS - 1}) tries CROSS JOIN LATERAL (${due('ASC', '$2', 'tries')}) r)
+        WITH ${CLAIMABLE}
         UPDATE ${s}.outbox SET retry_at = clock_timestamp() + interval '30 seconds'
-        WHERE pos IN (SELECT pos FROM oldest UNION SELECT pos FROM newest UNION SELECT pos FROM refused)
+        WHERE pos IN (SELECT pos FROM claimable)
         RETURNING ${COLUMNS}`,
     },
+    /** What `claimDue` would take, with the same values. */
+    findClaimable: { name: 'relay_find_claimable', text: `WITH ${CLAIMABLE} SELECT pos FROM claimable ORDER BY pos` },
     /**
      * Takes rows out of the line. $1: positions; $2: attempts to count, ${MAX_ATTEMPTS} to park them; $3: until when, in
      * ms from now (null: by backoff); $4: why. Answers those that were there, and not locked.

@@ -1,5 +1,6 @@
 import type { NotificationsDataSource } from './database.js';
 import { MAX_ATTEMPTS, outboxLineStatements } from './outbox-line.statement.js';
+import { isConflict, isOfStatement, isRefusal, isUnanswered } from './postgres-error.js';
 
 const ROWS_PER_READ = 500;
 /** While all that is read is bad, more of it is read at once: what is good may stand behind a hundred thousand rows. */
@@ -7,6 +8,8 @@ const ROWS_PER_LONG_READ = 5_000;
 const BYTES_PER_READ = 1024 * 1024;
 /** Before the first position. */
 export const START = '-1';
+/** A position that no row has. */
+export const NOWHERE = '-1';
 /** Those that were never refused by themselves, from the oldest on, and as many from the newest on. */
 const SUSPECTS_PER_CLAIM = 20;
 /** Those that were refused once; as many that were refused twice, and so on. */
@@ -93,10 +96,32 @@ export class OutboxLine {
     return (await this.database.run<{ pos: string }>(this.sql.findDue, [except])).map(({ pos }) => pos);
   }
 
-  /** Rows that were set aside and whose time has come. */
-  async claimDue(): Promise<LineRow[]> {
-    const rows = await this.database.run<LineRow>(this.sql.claimDue, [SUSPECTS_PER_CLAIM, REFUSED_PER_CLAIM]);
+  /** Rows that were set aside and whose time has come. @param except leaves these. @param only takes this one alone. */
+  async claimDue({ except = [], only }: { except?: readonly string[]; only?: string } = {}): Promise<LineRow[]> {
+    const values = [SUSPECTS_PER_CLAIM, REFUSED_PER_CLAIM, except, only ?? null];
+    const rows = await this.database.run<LineRow>(this.sql.claimDue, values);
     return rows.sort((a, b) => Number(a.pos) - Number(b.pos));
+  }
+
+  /** The rows that would be claimed next. */
+  async findClaimable({ except }: { except: readonly string[] }): Promise<string[]> {
+    const values = [SUSPECTS_PER_CLAIM, REFUSED_PER_CLAIM, except, null];
+    return (await this.database.run<{ pos: string }>(this.sql.findClaimable, values)).map(({ pos }) => pos);
+  }
+
+  /**
+   * Is a row to blame that a statement would have changed, by a trigger or a policy of the host? With an SQLSTATE that may
+   * concern the table as well, the table is asked: a change of no row at all is then refused, too.
+   */
+  async isOfRow(error: unknown): Promise<boolean> {
+    if (isRefusal(error) || isConflict(error)) return true;
+    if (!isOfStatement(error) || isUnanswered(error)) return false;
+    try {
+      await this.setAside([{ pos: NOWHERE, error: null }]);
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   /**

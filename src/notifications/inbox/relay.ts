@@ -5,18 +5,17 @@ import { HeldRows } from './held-rows.js';
 import { LeaderWatch } from './leader-watch.js';
 import { findLockedInboxes } from './locked-inboxes.js';
 import { type LineRow, OutboxLine, type Parked, type Setback, START } from './outbox-line.js';
-import { isRefusal, isUnanswered } from './postgres-error.js';
+import { isUnanswered } from './postgres-error.js';
 import { lockedOut, type Page, RelayDelivery } from './relay-delivery.js';
 import { Retries } from './retries.js';
 import { RowCheck } from './row-check.js';
 import { Setbacks } from './setbacks.js';
+import { UNWRITABLE_RETRY_MS, UnwritableRows } from './unwritable-rows.js';
 
 /** Finds what no commit of ours announced: rows of a crashed instance, of other programs, and those that have become due. */
 const POLL_MS = 1_000;
 /** How soon to look again for the lock of a row or an inbox that waits. */
 const HELD_RETRY_MS = 200;
-/** How soon to try again a row of the outbox that a trigger of the host doesn't let us change. */
-const UNWRITABLE_RETRY_MS = 10_000;
 
 export interface RelayEvents {
   /** Something was delivered to these. */
@@ -48,8 +47,8 @@ export class Relay {
   private searchedUpTo = START;
   /** When rows before that were looked for. */
   private lateAt = 0;
-  /** Scheduled rows whose promotion is refused, and until when they are left alone. */
-  private readonly unpromoted = new Map<string, number>();
+  /** Scheduled rows whose promotion is refused. */
+  private readonly unpromoted: UnwritableRows;
   private closed = false;
 
   constructor(
@@ -61,6 +60,7 @@ export class Relay {
     this.watch = new LeaderWatch(this.line, (ms, leader) => events.onBlocked(ms, leader));
     const onError = (error: unknown) => events.onError(error);
     this.loop = new Periodic(POLL_MS, () => this.run(), onError);
+    this.unpromoted = new UnwritableRows(this.line, onError);
     const onParked = (rows: Parked[]) => events.onParked(rows);
     const onDue = (inMs: number[]) => this.retries.expect(inMs);
     this.setbacks = new Setbacks(this.line, {
@@ -167,25 +167,11 @@ export class Relay {
 
   /** Puts scheduled rows that have become due into the line. @returns whether there were any. */
   private async promote(): Promise<boolean> {
-    const now = performance.now();
-    for (const [pos, until] of this.unpromoted) if (until <= now) this.unpromoted.delete(pos);
-    const except = [...this.unpromoted.keys()];
-    try {
-      return (await this.line.promote({ except })).length > 0;
-    } catch (error) {
-      if (!isRefusal(error)) throw error;
-    }
-    // A trigger of the host refuses one of them: each by itself.
-    for (const pos of await this.line.findDue({ except })) {
-      try {
-        await this.line.promote({ except, only: pos });
-      } catch (error) {
-        if (!isRefusal(error)) throw error;
-        this.unpromoted.set(pos, now + UNWRITABLE_RETRY_MS);
-        this.events.onError(error);
-      }
-    }
-    return true;
+    const { isOver } = await this.unpromoted.change({
+      change: (which) => this.line.promote(which),
+      find: (which) => this.line.findDue(which),
+    });
+    return !isOver;
   }
 
   /** While one page of a flood is checked the next one is read: a hundred thousand bad rows take one second instead of two. */

@@ -3,6 +3,7 @@ import type { OutboxLine } from './outbox-line.js';
 import type { RelayDelivery } from './relay-delivery.js';
 import type { RowCheck } from './row-check.js';
 import type { Setbacks } from './setbacks.js';
+import { UnwritableRows } from './unwritable-rows.js';
 
 /** Finds what other instances have set aside. */
 const POLL_MS = 1_000;
@@ -27,9 +28,11 @@ export class Retries {
   private readonly loop: Periodic;
   /** When rows are due, by `performance.now()`. */
   private readonly dueAt = new Set<number>();
+  private readonly unwritable: UnwritableRows;
   private closed = false;
 
   constructor(private readonly parts: Parts) {
+    this.unwritable = new UnwritableRows(parts.line, (error) => parts.onError(error));
     this.loop = new Periodic(
       POLL_MS,
       () => this.run(),
@@ -64,8 +67,11 @@ export class Retries {
     while (!this.closed) {
       const now = performance.now();
       for (const at of this.dueAt) if (at <= now) this.dueAt.delete(at);
-      const rows = await line.claimDue();
-      if (rows.length === 0) break;
+      const { rows, isOver } = await this.unwritable.change({
+        change: (which) => line.claimDue(which),
+        find: (which) => line.findClaimable(which),
+      });
+      if (isOver) break;
       const checked = check.check(rows);
       try {
         await delivery.retry(checked.good);

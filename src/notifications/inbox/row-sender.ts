@@ -3,6 +3,7 @@ import { uuidV7 } from '../uuid-v7.js';
 import type { NotificationsDataSource, Statement } from './database.js';
 import { deliverStatements } from './deliver.statement.js';
 import type { CheckedRow } from './held-rows.js';
+import { NOWHERE } from './outbox-line.js';
 import { hintsOf } from './payload-inboxes.js';
 import { isLaterPart } from './row-batch.js';
 
@@ -27,9 +28,6 @@ export function largeMessageOf(row: CheckedRow): LargeMessage {
   if (payload.kind === 'broadcast') throw new Error('a broadcast has no recipients');
   return { row, id: messageId ?? payload.id ?? uuidV7(), recipients: [...new Set(payload.recipients)] };
 }
-
-/** A position that no row has. */
-const NOWHERE = '-1';
 
 /** Sends the statements that deliver rows of the outbox, and tells whom they have reached. Errors are Postgres' own. */
 export class RowSender {

@@ -1,5 +1,4 @@
 import type { OutboxLine, Parked, Setback } from './outbox-line.js';
-import { isRefusal } from './postgres-error.js';
 
 /** Upper bound of setbacks kept in memory: good rows may stand behind so many bad ones, and are delivered first. */
 const MAX_WAITING = 100_000;
@@ -22,7 +21,7 @@ interface SetbackEvents {
  * may have left the next statement a broken one.
  */
 export class Setbacks {
-  private readonly waiting: Setback[] = [];
+  private waiting: Setback[] = [];
   private waitingSince = 0;
 
   constructor(
@@ -51,20 +50,14 @@ export class Setbacks {
   /** Writes these at once, before those that wait. */
   async writeNow(setbacks: readonly Setback[]): Promise<void> {
     if (setbacks.length === 0) return;
-    try {
-      await this.write(setbacks);
-    } catch (error) {
-      this.add(setbacks);
-      throw error;
-    }
+    if (this.isEmpty) this.waitingSince = performance.now();
+    this.waiting = [...setbacks, ...this.waiting];
+    await this.writeFirst(setbacks.length);
   }
 
   /** Writes some of those that wait. */
   async writeSome(): Promise<void> {
-    const some = this.waiting.slice(0, ROWS_PER_STATEMENT);
-    if (some.length === 0) return;
-    await this.write(some);
-    this.waiting.splice(0, some.length);
+    await this.writeFirst(ROWS_PER_STATEMENT);
   }
 
   /** Writes all that wait. */
@@ -72,17 +65,24 @@ export class Setbacks {
     while (!this.isEmpty) await this.writeSome();
   }
 
-  private async write(setbacks: readonly Setback[]): Promise<void> {
+  /** Writes the first ones, in halves where one of them is refused. What is written waits no more, also if another half fails. */
+  private async writeFirst(count: number): Promise<void> {
+    const first = this.waiting.slice(0, count);
+    const [row] = first;
+    if (!row) return;
     try {
-      await this.writeWhole(setbacks);
+      await this.writeWhole(first);
     } catch (error) {
-      if (!isRefusal(error)) throw error;
-      const [first] = setbacks as [Setback];
-      if (setbacks.length === 1) return this.events.onRefused(first.pos, error);
-      const middle = setbacks.length >> 1;
-      await this.write(setbacks.slice(0, middle));
-      await this.write(setbacks.slice(middle));
+      if (!(await this.line.isOfRow(error))) throw error;
+      if (first.length > 1) {
+        const half = first.length >> 1;
+        await this.writeFirst(half);
+        await this.writeFirst(first.length - half);
+        return;
+      }
+      this.events.onRefused(row.pos, error);
     }
+    this.waiting.splice(0, first.length);
   }
 
   private async writeWhole(setbacks: readonly Setback[]): Promise<void> {
