@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { Keyring } from '../../src/notifications/broker/keyring.js';
+import { blocks } from '../docs/pages.js';
 import { accessToken, type CrmApp, createMigratedDatabase, startCrmApp } from '../support/crm-app.js';
 import type { TestDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';
@@ -22,16 +22,14 @@ afterAll(async () => {
 });
 
 /** The one SQL example of docs/operations.md that holds this text. */
-async function example(text: string): Promise<string> {
-  const page = await readFile(new URL('../../docs/operations.md', import.meta.url), 'utf8');
-  const found = [...page.matchAll(/```sql\n(.*?)```/gs)]
-    .map(([, sql]) => sql as string)
-    .filter((s) => s.includes(text));
+function example(text: string): string {
+  const sql = blocks(['docs/operations.md']).filter(({ language }) => language === 'sql');
+  const found = sql.filter(({ code }) => code.includes(text));
   expect(found).toHaveLength(1);
-  return found[0] as string;
+  return found[0]?.code as string;
 }
 
-const rowsOf = async (text: string) => await database.query(await example(text));
+const rowsOf = async (text: string) => await database.query(example(text));
 
 test('the outbox: what is ready, scheduled and parked', async () => {
   await crm.notifications.notify('ann', { type: 't', title: 'later' }, { deliverAt: '2999-01-01T00:00:00Z' });
@@ -66,10 +64,7 @@ test('the largest inboxes, the tables, and transactions that stay open', async (
 test('keys of messages between instances: a new one, and later only that one', async () => {
   const keys = async () =>
     (await database.query('SELECT id FROM notifications.broker_key ORDER BY id')).map(({ id }) => id);
-  const [insert, clear] = [
-    await example('broker_key DEFAULT VALUES'),
-    await example('DELETE FROM notifications.broker_key'),
-  ];
+  const [insert, clear] = [example('broker_key DEFAULT VALUES'), example('DELETE FROM notifications.broker_key')];
   await database.query(insert);
   await database.query(clear);
   expect(await keys()).toEqual(['1', '2']);
@@ -90,6 +85,6 @@ test('keys of messages between instances: a new one, and later only that one', a
 
 test('after a restore: every inbox goes on where no id was ever given', async () => {
   await crm.notifications.notify('erin', { type: 't', title: 'x' });
-  await database.query(await example('UPDATE notifications.inbox'));
+  await database.query(example('UPDATE notifications.inbox'));
   expect(await crm.notifications.unreadCount('erin')).toEqual({ lastId: 1_000_001, unread: 1, revision: 1_000_000 });
 });

@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { Logger } from '@nestjs/common';
+import { blocks } from '../docs/pages.js';
 import { accessToken, type CrmApp, createMigratedDatabase, startCrmApp } from '../support/crm-app.js';
 import type { TestDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';
@@ -10,10 +10,7 @@ import { StreamClient } from '../support/stream-client.js';
 const PATIENCE = { timeoutMs: 60_000 };
 
 /** The examples of docs/plain-sql.md, in its order. */
-async function examples(): Promise<string[]> {
-  const page = await readFile(new URL('../../docs/plain-sql.md', import.meta.url), 'utf8');
-  return [...page.matchAll(/```sql\n(.*?)```/gs)].map((match) => match[1] as string);
-}
+const EXAMPLES = blocks(['docs/plain-sql.md']).map(({ code }) => code);
 
 describe('Plain SQL', () => {
   let database: TestDatabase;
@@ -47,7 +44,7 @@ describe('Plain SQL', () => {
 
   describe('as docs/plain-sql.md has it', () => {
     test('one, many, everybody, later and once', async () => {
-      const [one, many, everybody, later] = (await examples()) as [string, string, string, string];
+      const [one, many, everybody, later] = EXAMPLES as [string, string, string, string];
       await database.query(`CREATE TABLE team_member (team_id int, user_id text);
         INSERT INTO team_member VALUES (3, 'carol'), (3, 'dave'), (4, 'erin')`);
       await crm.notifications.unreadCount({ tenant: 'acme', id: 'frank' });
@@ -78,7 +75,7 @@ describe('Plain SQL', () => {
     });
 
     test('the trigger notifies the new owner, if the change commits', async () => {
-      const trigger = (await examples())[4] as string;
+      const trigger = EXAMPLES[4] as string;
       await database.query('CREATE TABLE deal (id int PRIMARY KEY, name text, owner_id text, amount int)');
       await database.query(`INSERT INTO deal VALUES (7, 'Acme', NULL, 1), (8, 'Globex', 'gina', 1)`);
       await database.query(trigger);
@@ -99,7 +96,7 @@ describe('Plain SQL', () => {
     });
 
     test('what is too long is parked, found, repaired and delivered', async () => {
-      const [find, repair] = (await examples()).slice(-2) as [string, string];
+      const [find, repair] = EXAMPLES.slice(-2) as [string, string];
       await send({ recipients: ['ivy'], type: 't', title: 'x'.repeat(301) });
       await parked(1);
       const [row] = await database.query(find);

@@ -8,6 +8,7 @@ import {
   type NotificationsOptions,
   runNotificationsMigrations,
 } from '../../src/notifications/index.js';
+import { blocks } from '../docs/pages.js';
 import { JWT_SECRET } from '../support/crm-app.js';
 import { eventually } from '../support/eventually.js';
 import { type PrivatePostgres, startPrivatePostgres } from '../support/postgres-server.js';
@@ -122,8 +123,9 @@ describe('A role with few rights', () => {
 
   test('sends by plain SQL with what docs/plain-sql.md grants, and can do nothing else', async () => {
     await runNotificationsMigrations({ type: 'postgres', url: server.url });
-    await admin.query(`GRANT USAGE ON SCHEMA notifications TO reporting;
-      GRANT INSERT (payload, deliver_at) ON notifications.outbox TO reporting`);
+    const grants = blocks(['docs/plain-sql.md']).filter(({ code }) => code.startsWith('GRANT'));
+    expect(grants).toHaveLength(1);
+    for (const { code } of grants) await admin.query(code);
     const reporting = await new DataSource(as('reporting')).initialize();
     try {
       await reporting.query(`INSERT INTO notifications.outbox (payload, deliver_at) VALUES ('{}', now())`);

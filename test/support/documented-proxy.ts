@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { blocks } from '../docs/pages.js';
 import { selfSignedCertificate } from './self-signed-certificate.js';
 import { startServerProcess } from './services.js';
 
@@ -98,8 +99,7 @@ export async function startDocumentedHaproxy(binary: string, ports: readonly num
 
 /** The block of this language in docs/operations.md, with each of these replaced. */
 function documented(language: string, replacements: (readonly [string, string])[]): string {
-  const page = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8');
-  const [, block] = new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, 's').exec(page) ?? [];
+  const block = blocks(['docs/operations.md']).find((each) => each.language === language)?.code;
   if (block === undefined) throw new Error(`docs/operations.md has no example for ${language}`);
   const replaced = new Map(replacements);
   for (const text of replaced.keys()) {
