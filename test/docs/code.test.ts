@@ -99,7 +99,7 @@ const exportsOf = (module: string) =>
   [...module.matchAll(/^ *export (?:declare )?(?:abstract )?(?:const|class|function|type) (\w+)/gm)]
     .map(([, name]) => name as string)
     .concat([...module.matchAll(/^ *export (?:type )?\{([^}]*)\}/gm)].flatMap(([, list]) => namesIn(list as string)));
-const namesIn = (list: string) => list.split(',').map((name) => name.trim().replace(/^type /, ''));
+const namesIn = (list: string) => (list.match(/(?:type )?\w+/g) ?? []).map((name) => name.replace(/^type /, ''));
 
 /** The module that holds the surroundings of a page. */
 const around = (page: string) => page.replace(/\.md$/, '.around.ts');

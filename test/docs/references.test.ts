@@ -4,7 +4,7 @@ import { expect, test } from '@jest/globals';
 import { at, blocks, PAGES, textOf } from './pages.js';
 
 /** Not compiled, but with links and commands of their own. */
-const LINKED = [...PAGES, 'CHANGELOG.md', 'test/chaos/README.md'];
+const LINKED = [...PAGES, 'CHANGELOG.md', 'CONTRIBUTING.md', 'SECURITY.md', 'test/chaos/README.md'];
 
 /** Commands of npm that need no script. */
 const BUILT_IN = ['ci', 'install'];

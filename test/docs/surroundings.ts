@@ -84,7 +84,9 @@ export const SURROUNDINGS: Readonly<Record<string, Surroundings>> = {
       import type { EntityManager } from 'typeorm';
 
       export { Req, Res, Sse, type MessageEvent } from '@nestjs/common';
-      export { NotificationsModule, ParkedNotifications, runNotificationsMigrations } from 'nestjs-crm-notifications';
+      export {
+        NotificationsDataSource, NotificationsModule, ParkedNotifications, runNotificationsMigrations,
+      } from 'nestjs-crm-notifications';
       export type { Observable } from 'rxjs';
       export type Request = import('express').Request & { user: { id: string } };
       export type { Response } from 'express';
