@@ -39,8 +39,8 @@ export const MUTANTS: Mutant[] = [
     patches: [
       {
         file: 'inbox/group-commit.ts',
-        find: 'this.waiting.push(call);',
-        replace: 'resolve({ existing: null });\n      this.waiting.push(call);',
+        find: 'this.unsettled.add(call);',
+        replace: 'resolve({ existing: null });\n      this.unsettled.add(call);',
       },
     ],
     settings: { faults: ['kill', 'backends', 'postgres'], faultEveryMs: 700 },
