@@ -14,6 +14,7 @@ import {
   type ModuleMetadata,
   type NestInterceptor,
   Req,
+  UseInterceptors,
 } from '@nestjs/common';
 import { APP_FILTER, APP_INTERCEPTOR, Reflector } from '@nestjs/core';
 import { map, type Observable, of, share, tap, timeout } from 'rxjs';
@@ -244,6 +245,30 @@ describe.each(ADAPTERS)('What a host puts around all controllers, on %s', (adapt
     expect(status).toBe(500);
     // What is not ours is cached.
     expect((await host.get('/clock', 'ann')).body).toBe((await host.get('/clock', 'ben')).body);
+  });
+
+  describe.each([CacheByUrl, CacheOfObjects, CacheOfJson])('%p, put on by controllerDecorators', (Cache) => {
+    const onHandlers: ClassDecorator = (controller) => {
+      for (const name of Object.getOwnPropertyNames(controller.prototype)) {
+        const handler = Object.getOwnPropertyDescriptor(controller.prototype, name);
+        if (handler && name !== 'constructor') UseInterceptors(Cache)(controller.prototype, name, handler);
+      }
+    };
+
+    test.each([
+      ['the controllers', UseInterceptors(Cache)],
+      ['each handler', onHandlers],
+    ])('on %s: nobody gets what it has kept of another one', async (_, decorator) => {
+      const host = await start({ imports: [cache] }, { silent: true }, { controllerDecorators: [decorator] });
+      await host.notifications.notify('ann', { type: 't', title: 'for ann' });
+      await host.notifications.notify('ben', { type: 't', title: 'for ben' });
+      const ann = await host.get('/notifications', 'ann');
+      expect([ann.status, ann.body.items[0].title]).toEqual([200, 'for ann']);
+      const ben = await host.get('/notifications', 'ben');
+      expect(JSON.stringify(ben.body)).not.toContain('for ann');
+      // Nest's cache keeps no files, which our answers are.
+      expect(ben.status).toBe(Cache === CacheByUrl ? 200 : 500);
+    });
   });
 
   test('requests for one URL that share an answer: only the one that was asked gets it', async () => {

@@ -19,9 +19,12 @@ const OURS = Symbol.for('nestjs-crm-notifications:controller');
 export function leaveAlone(controller: Type<unknown>): void {
   Reflect.defineMetadata(OURS, true, controller);
   Reflect.defineMetadata(`${SKIP_THROTTLER}default`, true, controller);
-  for (const name of Object.getOwnPropertyNames(controller.prototype)) {
-    if (name !== 'constructor') Reflect.defineMetadata(CACHE_KEY, () => undefined, controller.prototype[name]);
-  }
+  for (const handler of handlersOf(controller)) Reflect.defineMetadata(CACHE_KEY, () => undefined, handler);
+}
+
+/** The methods of a controller, as Nest's decorators take them. */
+export function handlersOf({ prototype }: Type<unknown>): object[] {
+  return Object.getOwnPropertyNames(prototype).flatMap((name) => (name === 'constructor' ? [] : [prototype[name]]));
 }
 
 /** The same for throttlers with names of their own, which are known once the host's modules are there. */

@@ -1,11 +1,12 @@
-import { applyDecorators, type Type } from '@nestjs/common';
+import { applyDecorators, type Type, UseInterceptors } from '@nestjs/common';
 import type { NotificationsExtras, ResolvedOptions } from '../notifications.options.js';
 import { Authenticator } from './authenticator.js';
 import { corsMiddleware } from './cors.js';
 import { CrossSite } from './cross-site.js';
 import { DirectStreams } from './direct-streams.js';
-import { HostThrottlers, leaveAlone } from './host-enhancers.js';
+import { HostThrottlers, handlersOf, leaveAlone } from './host-enhancers.js';
 import { HttpDrain } from './http-drain.js';
+import { HttpAnswers } from './http-errors.js';
 import { createInboxController } from './inbox.controller.js';
 import { describeToSwagger } from './openapi.js';
 import { OwnAnswers } from './own-answers.js';
@@ -28,13 +29,23 @@ export const HTTP_PROVIDERS: Type<unknown>[] = [
 
 /** The controllers of one module: new classes at each call, so that no path or decorator of one reaches another. */
 export function createControllers(extras: Required<Pick<NotificationsExtras, 'path' | 'controllerDecorators'>>) {
-  const controllers = [createStreamController(extras.path), createInboxController(extras.path)];
+  const inbox = createInboxController(extras.path);
+  const controllers = [createStreamController(extras.path), inbox];
   for (const controller of controllers) {
     leaveAlone(controller);
     describeToSwagger(controller);
     applyDecorators(...extras.controllerDecorators)(controller);
   }
+  answerInnermost(inbox);
   return controllers;
+}
+
+/**
+ * Puts {@link HttpAnswers} on each handler, after the host's decorators: an interceptor of the host inside it, such as a cache,
+ * could answer in place of a handler that is taken to have run.
+ */
+function answerInnermost(controller: Type<unknown>): void {
+  for (const handler of handlersOf(controller)) UseInterceptors(HttpAnswers)(handler as never);
 }
 
 /**

@@ -11,13 +11,11 @@ import {
   Query,
   type Type,
   UseGuards,
-  UseInterceptors,
   VERSION_NEUTRAL,
 } from '@nestjs/common';
 import type { InboxNumbers, InboxPage } from '../notification.js';
 import { NotificationService } from '../notification.service.js';
 import type { Identity } from '../notifications.options.js';
-import { HttpAnswers } from './http-errors.js';
 import { CurrentIdentity, inboxOf } from './identity.js';
 import { InboxGuard } from './notifications.guard.js';
 import { notInInbox, parseId, parseListQuery, parseReadFlag, parseReadTarget } from './requests.js';
@@ -30,7 +28,6 @@ import { type IssuedStreamToken, StreamTokens } from './stream-token.js';
 export function createInboxController(path: string): Type<unknown> {
   @Controller({ path, version: VERSION_NEUTRAL })
   @UseGuards(InboxGuard)
-  @UseInterceptors(HttpAnswers)
   class NotificationsController {
     constructor(
       @Inject(NotificationService) private readonly notifications: NotificationService,
