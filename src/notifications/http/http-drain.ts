@@ -20,8 +20,13 @@ const UNANSWERED_MS = 3_500;
  */
 @Injectable()
 export class HttpDrain {
-  /** The responses that are not closed, by connection: without a socket a response emits no `close`, see {@link isGone}. */
-  private readonly responses = new Map<EventEmitter, Set<ServerResponse>>();
+  /** The responses that are neither written to their end nor closed. */
+  private readonly open = new Set<ServerResponse>();
+  /**
+   * The same by connection: a response without a socket emits no `close` when its connection closes, see {@link isGone}.
+   * Weakly, because the connection of an injected request (light-my-request, serverless adapters) never closes.
+   */
+  private readonly byConnection = new WeakMap<EventEmitter, Set<ServerResponse>>();
   private timer?: NodeJS.Timeout;
 
   constructor(@Inject(HttpAdapterHost) private readonly host: HttpAdapterHost) {}
@@ -30,15 +35,16 @@ export class HttpDrain {
   track(response: ServerResponse): void {
     // Middleware of the host may have waited for long: the client has left, and nothing emits `close` any more.
     if (isGone(streamOf(response))) return;
-    const connection = connectionOf(response);
-    let open = this.responses.get(connection);
-    if (!open) {
-      open = new Set();
-      this.responses.set(connection, open);
-      connection.once('close', () => this.responses.delete(connection));
-    }
-    open.add(response);
-    response.once('close', () => open.delete(response));
+    const ofConnection = this.openOn(connectionOf(response));
+    this.open.add(response);
+    ofConnection.add(response);
+    const forget = () => {
+      this.open.delete(response);
+      ofConnection.delete(response);
+    };
+    response.once('close', forget);
+    // Serverless adapters emit no `close` after it.
+    response.once('finish', forget);
   }
 
   /** The application begins to shut down, and Nest will soon close the server. */
@@ -55,10 +61,8 @@ export class HttpDrain {
       if (server.listening === false) server.closeIdleConnections?.();
       const elapsed = performance.now() - began;
       if (elapsed >= SILENT_MS) for (const socket of silentSockets(server)) socket.destroy();
-      for (const responses of this.responses.values()) {
-        for (const response of responses) {
-          if (elapsed >= (response.writableEnded ? UNREAD_MS : UNANSWERED_MS)) streamOf(response).destroy();
-        }
+      for (const response of this.open) {
+        if (elapsed >= (response.writableEnded ? UNREAD_MS : UNANSWERED_MS)) streamOf(response).destroy();
       }
     }, LOOK_MS);
     this.timer.unref();
@@ -66,6 +70,19 @@ export class HttpDrain {
 
   stop(): void {
     clearInterval(this.timer);
+  }
+
+  private openOn(connection: EventEmitter): Set<ServerResponse> {
+    const known = this.byConnection.get(connection);
+    if (known) return known;
+    const open = new Set<ServerResponse>();
+    this.byConnection.set(connection, open);
+    connection.once('close', () => {
+      for (const response of open) this.open.delete(response);
+      // A closed socket of TLS may itself be held on to for a while.
+      open.clear();
+    });
+    return open;
   }
 }
 
