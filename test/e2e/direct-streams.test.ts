@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type INestApplication, Module, UnauthorizedException } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -180,6 +181,28 @@ describe.each(ADAPTERS)('Streams that are opened before the host sees them, on %
     const clients = [await crm.open(`token=${token}`), await crm.open(`token=${token}`)];
     for (const { status, headers } of clients) expect([status, headers['x-user']]).toEqual([200, 'by the host']);
     expect(crm.streamsSeen()).toBe(2);
+  });
+
+  test('keep no place where something around Node throws at the head, and the host opens them', async () => {
+    const crm = await start({ maxStreamsPerRecipient: 1 });
+    const token = await crm.issue('lea');
+    let failures = 0;
+    // As an agent that watches a process by what it puts over Node's functions.
+    crm.app.getHttpServer().prependListener('request', (_: unknown, response: ServerResponse) => {
+      const { writeHead } = response;
+      response.writeHead = (...head: unknown[]) => {
+        response.writeHead = writeHead;
+        failures += 1;
+        if (failures === 1) throw new Error('no head');
+        return (writeHead as (...args: unknown[]) => ServerResponse).apply(response, head);
+      };
+    });
+    const client = await crm.open(`token=${token}`);
+    expect(failures).toBe(1);
+    expect([client.status, crm.streamsSeen()]).toEqual([200, 1]);
+    expect(crm.notifications.connections('lea')).toBe(1);
+    await crm.notifications.notify('lea', { type: 't', title: 'x' });
+    await client.until(() => client.ids.length === 1);
   });
 
   test('go the way of the host on a connection that still has an answer to send', async () => {

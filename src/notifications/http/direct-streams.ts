@@ -65,7 +65,7 @@ export class DirectStreams implements OnApplicationBootstrap {
       // A function gets the request as a handler of the host would see it; the request itself may still become the host's.
       const seen = Object.create(request, { query: { value: query } });
       const headers = streamHeadersOf(this.options.streamHeaders, seen);
-      // Nothing throws any more: the host would reserve a second place.
+      // Last, because the host's way reserves a place of its own. open() gives this one back if it throws.
       let isOpen = true;
       const open = this.sockets.reserve(keyOf(inboxOf(identity)), start, {
         request: request as never,

@@ -7,7 +7,7 @@ import { currentContext } from '../own-context.js';
 import type { Reservation } from '../stream/admission.js';
 import { Hub } from '../stream/hub.js';
 import { SocketStream, type StreamStart } from '../stream/socket-stream.js';
-import { canTakeOver, takeOver } from './take-over.js';
+import { canTakeOver, type Taken, takeOver } from './take-over.js';
 
 /** Opens a stream when the handler runs; what it returns is for Nest to write. */
 export type Open = () => Observable<MessageEvent>;
@@ -41,15 +41,20 @@ export class SocketStreams {
     request[SSE_ABORT_CONTROLLER as unknown as string] = ENDED;
     return () => {
       if (reservation.isGone) return EMPTY;
-      const taken = canTakeOver(request, response) ? takeOver(response) : undefined;
-      if (taken) {
-        const { socket, head, isChunked } = taken;
-        this.inOwnContext(() => connect(reservation, new SocketStream(socket, head, isChunked, start)));
-        return EMPTY;
+      let taken: Taken | undefined;
+      try {
+        if (canTakeOver(request, response)) taken = takeOver(response);
+      } finally {
+        // Also where a patched writeHead() throws: another way to open the stream takes a place of its own.
+        if (!taken) {
+          reservation.release();
+          request[SSE_ABORT_CONTROLLER as unknown as string] = new AbortController();
+        }
       }
-      reservation.release();
-      request[SSE_ABORT_CONTROLLER as unknown as string] = new AbortController();
-      return otherwise();
+      if (!taken) return otherwise();
+      const { socket, head, isChunked } = taken;
+      this.inOwnContext(() => connect(reservation, new SocketStream(socket, head, isChunked, start)));
+      return EMPTY;
     };
   }
 }
