@@ -3,7 +3,7 @@ import { callNode, forgetBody, isOfTheBody, putOver, type Report } from './host-
 import { streamOf } from './http-message.js';
 
 const LOOK_MS = 10;
-/** What follows a head that is held back waits for it this long, and is what may bring it forth then. */
+/** After this time the held calls are passed on; some middleware sends the head only then. */
 const HEAD_WAITS_MS = 1_000;
 
 /**
@@ -77,7 +77,7 @@ export function keepStreamWhole(raw: ServerResponse, report: Report, withinMs: n
       report(error);
     }
     // Middleware may still write when the stream has ended.
-    raw.on('error', ignore);
+    raw.on('error', ignoreError);
     if (!raw.headersSent) {
       state = 'held';
       waiting = [];
@@ -121,4 +121,4 @@ function isEventStream(head: unknown[]): boolean {
   return headers?.['Content-Type'] === 'text/event-stream';
 }
 
-function ignore(): void {}
+function ignoreError(): void {}

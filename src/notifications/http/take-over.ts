@@ -11,7 +11,7 @@ const HEADERS = {
   'X-Accel-Buffering': 'no',
 };
 
-/** What a socket of `node:net` stands on: libuv's handle, which whoever reads from the connection has. */
+/** libuv's handle; the socket that has it reads the connection. */
 type Handled = { _handle: object | null };
 
 /**
@@ -71,13 +71,13 @@ export function takeOver(response: ServerResponse): Taken | undefined {
   }
   const isChunked = response.chunkedEncoding;
   // What ends the response must not end the stream.
-  old.write = writeInto(ignore);
+  old.write = writeInto(discard);
   // A listener to data makes the parser let go of the handle.
-  old.on('data', ignore);
+  old.on('data', discard);
   const handle = (old as unknown as Handled)._handle;
   (old as unknown as Handled)._handle = null;
   const socket = new Socket({ handle } as object);
-  socket.on('error', ignore);
+  socket.on('error', ignoreError);
   // Nothing more is expected of the client; but only who reads learns that it has left.
   socket.resume();
   // What is pipelined behind the stream never gets a socket: Node closes a connection after its last response.
@@ -87,7 +87,9 @@ export function takeOver(response: ServerResponse): Taken | undefined {
   return { socket, head, isChunked };
 }
 
-function ignore(): void {}
+function ignoreError(): void {}
+
+function discard(): void {}
 
 /** A `write()` of a socket, by which nothing goes out. */
 function writeInto(take: (text: string) => void): Socket['write'] {

@@ -6,7 +6,7 @@ const CREDENTIALS = ['authorization', 'cookie', 'proxy-authorization', 'x-forwar
 const DERIVED = { cookies: {}, signedCookies: {}, session: undefined, sessionID: undefined, user: undefined };
 
 /**
- * A request of which the token in its URL is the only credential, which stands in `Authorization`, too. Everything else is
+ * A view of the request whose only credential is the token of the URL. It stands in `Authorization`, too; everything else is
  * as it was. A host's `authenticate` that looks for a token and then for a cookie would otherwise take the cookie for a
  * request that brings a bad token.
  */
