@@ -8,6 +8,7 @@ import {
   AROUND_ANSWERS,
   AROUND_STREAMS,
   type Middleware,
+  onHeaders,
   WITHOUT_ANYTHING,
   WITHOUT_END,
   WITHOUT_HEAD,
@@ -45,6 +46,31 @@ describe.each(STREAM_HOSTS)('Middleware of the host around responses, on %s', (_
     await last.until(() => last.ended);
     expectNoComplaint(crm);
   });
+
+  test.each(AROUND_STREAMS)(
+    'that %s, below an interceptor that wraps the head: a stream is whole',
+    async (_what, middleware) => {
+      const crm = await startHost({
+        adapter: create(),
+        notifications: writer,
+        configure: (app) => {
+          app.use(middleware);
+          app.useGlobalInterceptors({
+            intercept(context, next) {
+              const http = context.switchToHttp();
+              const response = http.getResponse();
+              onHeaders(http.getRequest(), response.raw ?? response, () => {});
+              return next.handle();
+            },
+          });
+        },
+      });
+      const client = await crm.open();
+      expect(client.headers['x-on-headers']).toBe('was here');
+      await crm.expectWhole(client);
+      expectNoComplaint(crm);
+    },
+  );
 
   test.each(AROUND_ANSWERS)('that %s: an answer comes', async (_what, middleware, status) => {
     const crm = await start(middleware);

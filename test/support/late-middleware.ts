@@ -112,6 +112,15 @@ export const AROUND_ANSWERS: [what: string, middleware: Middleware, status: numb
   ['throws at the head', insteadThrows('writeHead'), 500],
 ];
 
+/** What the package `on-headers` does at each response, as express-session and compression use it. */
+export const onHeaders: Middleware = over('writeHead', (writeHead, response) => (status, ...rest) => {
+  for (const [name, value] of Object.entries((rest.at(-1) ?? {}) as Record<string, string>)) {
+    response.setHeader(name, value);
+  }
+  response.setHeader('X-On-Headers', 'was here');
+  return writeHead(status);
+});
+
 /** Lets no head through. */
 export const WITHOUT_HEAD: Middleware = over('writeHead', (_, response) => () => response);
 /** Lets nothing through. */

@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { callNode, forgetBody, isOfTheBody, putOver, type Report } from './host-response.js';
 import { streamOf } from './http-message.js';
 
+const EVENT_STREAM = 'text/event-stream';
 const LOOK_MS = 10;
 /** After this time the held calls are passed on; some middleware sends the head only then. */
 const HEAD_WAITS_MS = 1_000;
@@ -60,10 +61,12 @@ export function keepStreamWhole(raw: ServerResponse, report: Report, withinMs: n
   putOver(raw, 'writeHead', (writeHead) => (...given) => {
     if (state === 'held') {
       // Nest asks again, because it sees no head. Or Node does: what follows has come through to it, and the head has not.
-      if (!raw.headersSent && !isEventStream(given)) callNode(raw, 'writeHead', ...head);
+      if (!raw.headersSent && !waiting && !hasStreamType(given)) callNode(raw, 'writeHead', ...head);
       return raw;
     }
-    if (raw.headersSent || !isEventStream(given)) return writeHead(...given);
+    // The package `on-headers` sets the fields of a head on the response, and passes on the status alone.
+    const isEventStream = hasStreamType(given) || raw.getHeader('content-type') === EVENT_STREAM;
+    if (raw.headersSent || !isEventStream) return writeHead(...given);
     forgetBody(raw);
     state = 'direct';
     head = given;
@@ -116,9 +119,9 @@ export function keepStreamWhole(raw: ServerResponse, report: Report, withinMs: n
   });
 }
 
-function isEventStream(head: unknown[]): boolean {
+function hasStreamType(head: unknown[]): boolean {
   const headers = head.at(-1) as Record<string, unknown> | undefined;
-  return headers?.['Content-Type'] === 'text/event-stream';
+  return headers?.['Content-Type'] === EVENT_STREAM;
 }
 
 function ignoreError(): void {}
