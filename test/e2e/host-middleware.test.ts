@@ -7,8 +7,10 @@ import { eventually } from '../support/eventually.js';
 import {
   AROUND_ANSWERS,
   AROUND_STREAMS,
+  HOLDS_AND_SETS_TOO_LATE,
   type Middleware,
   onHeaders,
+  SETS_TOO_LATE,
   WITHOUT_ANYTHING,
   WITHOUT_END,
   WITHOUT_HEAD,
@@ -102,6 +104,27 @@ describe.each(STREAM_HOSTS)('Middleware of the host around responses, on %s', (_
     expect(client.status).toBeUndefined();
     await eventually(() => expect(crm.notifications.connections()).toBe(0));
     expect(crm.logged.join()).toContain('nothing was sent within slowClientMs');
+  });
+
+  test('that sets a field too late cuts the stream off where the head was held back, and that is said', async () => {
+    const crm = await start(HOLDS_AND_SETS_TOO_LATE);
+    const client = new StreamClient(`${crm.url}/notifications/stream`, {
+      headers: { authorization: `Bearer ${await accessToken('ann')}` },
+    });
+    cleanUp(() => client.close());
+    await client.until(() => client.ended);
+    await eventually(() => expect(crm.notifications.connections()).toBe(0));
+    const said = crm.logged.filter((line) => line.includes('Middleware of this application failed'));
+    expect(said).toEqual([expect.stringContaining('ERR_HTTP_HEADERS_SENT')]);
+  });
+
+  test('that sets a field too late cuts an answer off, and that is said once', async () => {
+    const crm = await start(SETS_TOO_LATE);
+    for (let i = 0; i < 3; i++) {
+      await expect(crm.get('unread-count').then((answer) => answer.text())).rejects.toThrow();
+    }
+    const said = crm.logged.filter((line) => line.includes('Middleware of this application failed'));
+    expect(said).toEqual([expect.stringContaining('ERR_HTTP_HEADERS_SENT')]);
   });
 
   test('that lets no answer end holds no shutdown up', async () => {

@@ -112,6 +112,22 @@ export const AROUND_ANSWERS: [what: string, middleware: Middleware, status: numb
   ['throws at the head', insteadThrows('writeHead'), 500],
 ];
 
+/** Sets a field once the head is sent, at which Node throws. */
+export const SETS_TOO_LATE: Middleware = over('write', (write, response) => (...args) => {
+  write(...args);
+  response.setHeader('X-Late', 'yes');
+  return true;
+});
+
+/** The same, and sends the head itself later than it is asked to. */
+export const HOLDS_AND_SETS_TOO_LATE: Middleware = (request, response, next) => {
+  const holdHead = over('writeHead', (writeHead) => (...head) => {
+    later(() => writeHead(...head));
+    return response;
+  });
+  holdHead(request, response, () => SETS_TOO_LATE(request, response, next));
+};
+
 /** What the package `on-headers` does at each response, as express-session and compression use it. */
 export const onHeaders: Middleware = over('writeHead', (writeHead, response) => (status, ...rest) => {
   for (const [name, value] of Object.entries((rest.at(-1) ?? {}) as Record<string, string>)) {

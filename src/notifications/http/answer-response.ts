@@ -11,7 +11,7 @@ export function keepAnswerSafe(raw: ServerResponse, report: Report): void {
   let isOver = false;
   const giveUp = (error: unknown) => {
     isOver = true;
-    report(error);
+    report(error, true);
     if (raw.headersSent) streamOf(raw).destroy();
     else answerWithError(raw);
   };
@@ -32,7 +32,7 @@ export function keepAnswerSafe(raw: ServerResponse, report: Report): void {
     } catch (error) {
       // All has been written but the end.
       if (isMade && typeof chunk[0] !== 'string' && !(chunk[0] instanceof Uint8Array)) {
-        report(error);
+        report(error, false);
         callNode(raw, 'end');
       } else if (!raw.writableEnded) {
         giveUp(error);

@@ -5,8 +5,12 @@ import type { ServerResponse } from 'node:http';
 
 export type Method = 'writeHead' | 'write' | 'end' | 'flushHeaders' | 'setHeader';
 export type Call = (...args: unknown[]) => unknown;
-/** Is told what middleware has thrown, where it can't be thrown any further. */
-export type Report = (error: unknown) => void;
+/**
+ * Is told what middleware has thrown, where it can't be thrown any further.
+ *
+ * @param isLost the client doesn't get the response, or not all of it.
+ */
+export type Report = (error: unknown, isLost: boolean) => void;
 
 /** Fields that say how a body is sent, and don't fit another body. */
 const OF_THE_BODY = ['etag', 'content-length', 'content-encoding', 'transfer-encoding'];

@@ -2,7 +2,7 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { HttpRequest, ResolvedOptions } from '../notifications.options.js';
 import { NOTIFICATIONS_OPTIONS } from '../notifications.tokens.js';
 import { answerWithError, keepAnswerSafe } from './answer-response.js';
-import { type Method, putOver } from './host-response.js';
+import { type Method, putOver, type Report } from './host-response.js';
 import { type HttpResponse, rawResponse, streamOf } from './http-message.js';
 import { describeWithoutCredentials } from './redact.js';
 import { keepStreamWhole } from './stream-response.js';
@@ -35,7 +35,7 @@ export class OwnAnswers {
   expect(request: HttpRequest, response: HttpResponse, kind: 'json' | 'events'): void {
     const raw = rawResponse(response);
     const events = kind === 'events';
-    const report = (error: unknown) => this.logMiddleware(error, request);
+    const report: Report = (error, isLost) => this.logMiddleware(error, isLost, request);
     if (events) keepStreamWhole(raw, report, this.options.slowClientMs);
     else keepAnswerSafe(raw, report);
 
@@ -83,9 +83,10 @@ export class OwnAnswers {
     );
   }
 
-  private logMiddleware(error: unknown, request: HttpRequest): void {
-    // It has sent the head twice, which does no harm.
-    if ((error as { code?: unknown } | null)?.code === 'ERR_HTTP_HEADERS_SENT' || !this.isDue('middleware')) return;
+  private logMiddleware(error: unknown, isLost: boolean, request: HttpRequest): void {
+    // It has sent the head twice, which does no harm to a response that goes on.
+    const isHarmless = !isLost && (error as { code?: unknown } | null)?.code === 'ERR_HTTP_HEADERS_SENT';
+    if (isHarmless || !this.isDue('middleware')) return;
     this.logger.error(
       'Middleware of this application failed while a response to a request for notifications was sent through it. ' +
         describeWithoutCredentials(error, request),

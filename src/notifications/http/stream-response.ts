@@ -29,9 +29,10 @@ export function keepStreamWhole(raw: ServerResponse, report: Report, withinMs: n
     try {
       call();
     } catch (error) {
-      report(error);
-      // What follows would not fit.
-      if (state === 'held') streamOf(raw).destroy();
+      // Where the head was held back, what follows would not fit.
+      const isLost = state === 'held';
+      report(error, isLost);
+      if (isLost) streamOf(raw).destroy();
     }
   };
   const watch = (isDone: () => boolean) => {
@@ -46,7 +47,7 @@ export function keepStreamWhole(raw: ServerResponse, report: Report, withinMs: n
       if (!waiting && isDone()) clearInterval(timer);
       else if (elapsed >= withinMs) {
         clearInterval(timer);
-        report(new Error('nothing was sent within slowClientMs'));
+        report(new Error('nothing was sent within slowClientMs'), true);
         streamOf(raw).destroy();
       }
     }, LOOK_MS);
@@ -77,7 +78,7 @@ export function keepStreamWhole(raw: ServerResponse, report: Report, withinMs: n
         state = 'before';
         throw error;
       }
-      report(error);
+      report(error, false);
     }
     // Middleware may still write when the stream has ended.
     raw.on('error', ignoreError);
