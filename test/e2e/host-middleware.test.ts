@@ -1,13 +1,16 @@
+import type { ServerResponse } from 'node:http';
 import { describe, expect, test } from '@jest/globals';
 import type { NotificationsOptions } from '../../src/notifications/index.js';
 import { STREAM_HOSTS } from '../support/adapters.js';
 import { useCleanup } from '../support/cleanup.js';
 import { accessToken } from '../support/crm-app.js';
 import { eventually } from '../support/eventually.js';
+import { createGate } from '../support/gate.js';
 import {
   AROUND_ANSWERS,
   AROUND_STREAMS,
   HOLDS_AND_SETS_TOO_LATE,
+  holdEverything,
   type Middleware,
   onHeaders,
   SETS_TOO_LATE,
@@ -104,6 +107,37 @@ describe.each(STREAM_HOSTS)('Middleware of the host around responses, on %s', (_
     expect(client.status).toBeUndefined();
     await eventually(() => expect(crm.notifications.connections()).toBe(0));
     expect(crm.logged.join()).toContain('nothing was sent within slowClientMs');
+  });
+
+  test('that lets no head through is asked for it once, however early the cut-off is', async () => {
+    const crm = await start(WITHOUT_HEAD, { slowClientMs: 200 });
+    await crm.expectWhole(await crm.open());
+    expectNoComplaint(crm);
+  });
+
+  test('that holds more back than may wait: all of it comes once it is let through', async () => {
+    const gate = createGate();
+    const hold = holdEverything((release) => void gate.opened.then(release));
+    let response: ServerResponse | undefined;
+    const middleware: Middleware = (request, raw, next) => {
+      response = raw;
+      hold(request, raw, next);
+    };
+    const crm = await start(middleware, { maxPendingBytes: 1_000 });
+    const from = (await crm.notifications.unreadCount('bea')).lastId;
+    const body = 'x'.repeat(5_000);
+    for (let i = 0; i < 60; i++) await crm.notifications.notify('bea', { type: 't', title: String(i), body });
+    const client = new StreamClient(`${crm.url}/notifications/stream?lastEventId=${from}`, {
+      headers: { authorization: `Bearer ${await accessToken('bea')}` },
+    });
+    cleanUp(() => client.close());
+    await eventually(() => expect(response?.writableNeedDrain).toBe(true));
+    gate.open();
+    await client.until(() => client.ids.length === 60);
+    expect(new Set(client.ids).size).toBe(60);
+    await crm.notifications.notify('bea', { type: 't', title: 'live' });
+    await client.until(() => client.of('message').at(-1)?.data.title === 'live');
+    expectNoComplaint(crm);
   });
 
   test('that sets a field too late cuts the stream off where the head was held back, and that is said', async () => {

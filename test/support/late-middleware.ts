@@ -47,7 +47,7 @@ function endAfter(store: (done: () => void) => void): Middleware {
 }
 
 /** Keeps everything until something has been saved, and sends it then in its order. */
-const holdEverything =
+export const holdEverything =
   (store: (done: () => void) => void): Middleware =>
   (_request, response, next) => {
     let held: (() => unknown)[] | undefined = [];

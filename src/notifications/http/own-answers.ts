@@ -36,7 +36,7 @@ export class OwnAnswers {
     const raw = rawResponse(response);
     const events = kind === 'events';
     const report: Report = (error, isLost) => this.logMiddleware(error, isLost, request);
-    if (events) keepStreamWhole(raw, report, this.options.slowClientMs);
+    if (events) keepStreamWhole(raw, report, this.options);
     else keepAnswerSafe(raw, report);
 
     Object.defineProperty(request, IS_OWN, { value: false, writable: true, configurable: true });

@@ -1,4 +1,6 @@
 import type { ServerResponse } from 'node:http';
+import type { Writable } from 'node:stream';
+import type { ResolvedOptions } from '../notifications.options.js';
 import { callNode, forgetBody, isOfTheBody, putOver, type Report } from './host-response.js';
 import { streamOf } from './http-message.js';
 
@@ -15,14 +17,22 @@ const HEAD_WAITS_MS = 1_000;
  * middleware calls the end that it was given later or never. Where it holds the head back, all that follows goes through it,
  * in its order.
  *
- * @param withinMs how long middleware may hold everything back before the response is cut off.
+ * @param limits for how long middleware may hold everything back before the response is cut off, and above how many bytes
+ *   the stream is told to wait meanwhile.
  */
-export function keepStreamWhole(raw: ServerResponse, report: Report, withinMs: number): void {
+export function keepStreamWhole(
+  raw: ServerResponse,
+  report: Report,
+  { slowClientMs, maxPendingBytes }: Pick<ResolvedOptions, 'slowClientMs' | 'maxPendingBytes'>,
+): void {
+  const output = streamOf(raw);
   /** `direct` once the head is made; `held` where middleware holds it back. */
   let state: 'before' | 'direct' | 'held' = 'before';
   let head: unknown[] = [];
   /** What follows a head that is held back; undefined when it no longer waits. */
   let waiting: (() => unknown)[] | undefined;
+  let heldBytes = 0;
+  let isFull = false;
   let isEnded = false;
 
   const safely = (call: () => unknown) => {
@@ -32,23 +42,28 @@ export function keepStreamWhole(raw: ServerResponse, report: Report, withinMs: n
       // Where the head was held back, what follows would not fit.
       const isLost = state === 'held';
       report(error, isLost);
-      if (isLost) streamOf(raw).destroy();
+      if (isLost) output.destroy();
     }
+  };
+  const passOn = () => {
+    const calls = waiting ?? [];
+    waiting = undefined;
+    for (const call of calls) safely(call);
+    if (!isFull || !raw.headersSent) return;
+    isFull = false;
+    // Node emits it only for what Node has buffered.
+    if (!output.writableNeedDrain) output.emit('drain');
   };
   const watch = (isDone: () => boolean) => {
     const began = performance.now();
     const timer = setInterval(() => {
       const elapsed = performance.now() - began;
-      if (raw.headersSent || elapsed >= HEAD_WAITS_MS) {
-        const calls = waiting ?? [];
-        waiting = undefined;
-        for (const call of calls) safely(call);
-      }
+      if (raw.headersSent || elapsed >= Math.min(HEAD_WAITS_MS, slowClientMs)) passOn();
       if (!waiting && isDone()) clearInterval(timer);
-      else if (elapsed >= withinMs) {
+      else if (elapsed >= slowClientMs) {
         clearInterval(timer);
         report(new Error('nothing was sent within slowClientMs'), true);
-        streamOf(raw).destroy();
+        output.destroy();
       }
     }, LOOK_MS);
     timer.unref();
@@ -85,6 +100,7 @@ export function keepStreamWhole(raw: ServerResponse, report: Report, withinMs: n
     if (!raw.headersSent) {
       state = 'held';
       waiting = [];
+      needDrainWhile(output, () => isFull);
       watch(() => raw.headersSent);
     }
     return raw;
@@ -98,9 +114,13 @@ export function keepStreamWhole(raw: ServerResponse, report: Report, withinMs: n
   putOver(raw, 'write', (write) => (...chunk) => {
     if (state === 'direct') return callNode(raw, 'write', ...chunk);
     if (state === 'before') return write(...chunk);
+    if (!raw.headersSent) {
+      heldBytes += bytesOf(chunk[0]);
+      isFull ||= heldBytes > maxPendingBytes;
+    }
     if (waiting) waiting.push(() => write(...chunk));
     else safely(() => write(...chunk));
-    return true;
+    return !output.writableNeedDrain;
   });
 
   putOver(raw, 'end', (end) => (...chunk) => {
@@ -123,6 +143,16 @@ export function keepStreamWhole(raw: ServerResponse, report: Report, withinMs: n
 function hasStreamType(head: unknown[]): boolean {
   const headers = head.at(-1) as Record<string, unknown> | undefined;
   return headers?.['Content-Type'] === EVENT_STREAM;
+}
+
+/** Lets `writableNeedDrain` be true also while `isFull()` is: Node knows nothing of the calls that wait. */
+function needDrainWhile(output: Writable, isFull: () => boolean): void {
+  const byNode = () => Reflect.get(Object.getPrototypeOf(output), 'writableNeedDrain', output) === true;
+  Object.defineProperty(output, 'writableNeedDrain', { get: () => isFull() || byNode(), configurable: true });
+}
+
+function bytesOf(chunk: unknown): number {
+  return typeof chunk === 'string' ? Buffer.byteLength(chunk) : (chunk as Uint8Array).byteLength;
 }
 
 function ignoreError(): void {}
