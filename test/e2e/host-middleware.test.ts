@@ -9,11 +9,10 @@ import { createGate } from '../support/gate.js';
 import {
   AROUND_ANSWERS,
   AROUND_STREAMS,
-  HOLDS_AND_SETS_TOO_LATE,
   holdEverything,
   type Middleware,
   onHeaders,
-  SETS_TOO_LATE,
+  SETS_TOO_LATE_AT_END,
   WITHOUT_ANYTHING,
   WITHOUT_END,
   WITHOUT_HEAD,
@@ -52,7 +51,8 @@ describe.each(STREAM_HOSTS)('Middleware of the host around responses, on %s', (_
     expectNoComplaint(crm);
   });
 
-  test.each(AROUND_STREAMS)(
+  // The interceptor can't put anything over what is read-only, either.
+  test.each(AROUND_STREAMS.filter(([what]) => what !== 'has read-only methods'))(
     'that %s, below an interceptor that wraps the head: a stream is whole',
     async (_what, middleware) => {
       const crm = await startHost({
@@ -140,20 +140,8 @@ describe.each(STREAM_HOSTS)('Middleware of the host around responses, on %s', (_
     expectNoComplaint(crm);
   });
 
-  test('that sets a field too late cuts the stream off where the head was held back, and that is said', async () => {
-    const crm = await start(HOLDS_AND_SETS_TOO_LATE);
-    const client = new StreamClient(`${crm.url}/notifications/stream`, {
-      headers: { authorization: `Bearer ${await accessToken('ann')}` },
-    });
-    cleanUp(() => client.close());
-    await client.until(() => client.ended);
-    await eventually(() => expect(crm.notifications.connections()).toBe(0));
-    const said = crm.logged.filter((line) => line.includes('Middleware of this application failed'));
-    expect(said).toEqual([expect.stringContaining('ERR_HTTP_HEADERS_SENT')]);
-  });
-
-  test('that sets a field too late cuts an answer off, and that is said once', async () => {
-    const crm = await start(SETS_TOO_LATE);
+  test('that sends the head of an answer and then sets a field cuts it off, and that is said once', async () => {
+    const crm = await start(SETS_TOO_LATE_AT_END);
     for (let i = 0; i < 3; i++) {
       await expect(crm.get('unread-count').then((answer) => answer.text())).rejects.toThrow();
     }
@@ -162,7 +150,8 @@ describe.each(STREAM_HOSTS)('Middleware of the host around responses, on %s', (_
   });
 
   test('that lets no answer end holds no shutdown up', async () => {
-    const crm = await start(WITHOUT_END);
+    const end = createGate();
+    const crm = await start(WITHOUT_END(end.open));
     const client = await RawConnection.open(crm.url);
     cleanUp(() => client.close());
     client.send(
@@ -171,7 +160,7 @@ describe.each(STREAM_HOSTS)('Middleware of the host around responses, on %s', (_
       `Authorization: Bearer ${await accessToken('ann')}`,
       '',
     );
-    await client.until('"unread":');
+    await end.opened;
     await crm.close();
     await eventually(() => expect(client.ended).toBe(true));
     expectNoComplaint(crm);

@@ -21,11 +21,16 @@ function refuse(): never {
   throw new Error('middleware of the host');
 }
 
-const twice = (method: Method) =>
+const twice = (method: 'writeHead' | 'write') =>
   over(method, (original) => (...args) => {
     original(...args);
     return original(...args);
   });
+/** The second time without a body: with one Node itself complains, for every route of a host. */
+const endsTwice = over('end', (end) => (...args) => {
+  end(...args);
+  return end();
+});
 const insteadThrows = (method: Method) => over(method, () => refuse);
 const thenThrows = (method: Method) =>
   over(method, (original) => (...args) => {
@@ -37,10 +42,10 @@ const thenThrows = (method: Method) =>
 function endAfter(store: (done: () => void) => void): Middleware {
   return over('end', (end) => {
     let isEnded = false;
-    return () => {
+    return (...args) => {
       if (isEnded) return false;
       isEnded = true;
-      store(() => end());
+      store(() => end(...args));
       return true;
     };
   });
@@ -79,11 +84,29 @@ const encode: Middleware = (_request, response, next) => {
   next();
 };
 
+/** Sets a field of the head when the response ends, as a session does whose cookie is known only then. */
+const setsAtEnd = (store: (done: () => void) => void) =>
+  over('end', (end, response) => (...args) => {
+    store(() => {
+      response.setHeader('X-Saved', 'yes');
+      end(...args);
+    });
+    return response;
+  });
+
+/** A method of its own that nobody may put another one over. */
+const readOnly: Middleware = (_request, response, next) => {
+  for (const name of ['writeHead', 'write', 'end'] as const) {
+    Object.defineProperty(response, name, { value: response[name].bind(response) });
+  }
+  next();
+};
+
 /** What middleware may do to a response that lasts, and its frames come all the same. */
 export const AROUND_STREAMS: [what: string, middleware: Middleware][] = [
   ['ends later', endAfter(later)],
   ['never ends', endAfter(() => {})],
-  ['ends twice', twice('end')],
+  ['ends twice', endsTwice],
   ['throws at the end', insteadThrows('end')],
   ['ends first, and then throws', thenThrows('end')],
   [
@@ -100,33 +123,38 @@ export const AROUND_STREAMS: [what: string, middleware: Middleware][] = [
   ['sends the head, and then throws', thenThrows('writeHead')],
   ['holds everything back for a while', holdEverything(later)],
   ['says that it compresses', encode],
-];
-
-/** What middleware may do to a short answer, and the client is answered nevertheless. */
-export const AROUND_ANSWERS: [what: string, middleware: Middleware, status: number][] = [
-  ['ends later', endAfter(later), 200],
-  ['ends twice', twice('end'), 200],
-  ['throws at the end', insteadThrows('end'), 200],
-  ['holds everything back for a while', holdEverything(later), 200],
-  ['throws at each write', insteadThrows('write'), 500],
-  ['throws at the head', insteadThrows('writeHead'), 500],
+  ['sets a field at the end, later', setsAtEnd(later)],
+  ['sets a field at the end', setsAtEnd((done) => done())],
+  ['has read-only methods', readOnly],
 ];
 
 /** Sets a field once the head is sent, at which Node throws. */
-export const SETS_TOO_LATE: Middleware = over('write', (write, response) => (...args) => {
+const SETS_TOO_LATE: Middleware = over('write', (write, response) => (...args) => {
   write(...args);
   response.setHeader('X-Late', 'yes');
   return true;
 });
 
-/** The same, and sends the head itself later than it is asked to. */
-export const HOLDS_AND_SETS_TOO_LATE: Middleware = (request, response, next) => {
-  const holdHead = over('writeHead', (writeHead) => (...head) => {
-    later(() => writeHead(...head));
-    return response;
-  });
-  holdHead(request, response, () => SETS_TOO_LATE(request, response, next));
-};
+/** What middleware may do to a short answer, and the client is answered nevertheless. */
+export const AROUND_ANSWERS: [what: string, middleware: Middleware, status: number][] = [
+  ['ends later', endAfter(later), 200],
+  ['ends twice', endsTwice, 200],
+  ['throws at the end', insteadThrows('end'), 200],
+  ['holds everything back for a while', holdEverything(later), 200],
+  ['throws at each write', insteadThrows('write'), 200],
+  ['throws at the head', insteadThrows('writeHead'), 500],
+  ['sets a field at the end, later', setsAtEnd(later), 200],
+  ['sets a field at the end', setsAtEnd((done) => done()), 200],
+  ['sets a field after each write', SETS_TOO_LATE, 200],
+  ['has read-only methods', readOnly, 200],
+];
+
+/** Sends the head by itself when the response ends, and sets a field then, at which Node throws. */
+export const SETS_TOO_LATE_AT_END: Middleware = over('end', (end, response) => (...args) => {
+  response.flushHeaders();
+  response.setHeader('X-Late', 'yes');
+  return end(...args);
+});
 
 /** What the package `on-headers` does at each response, as express-session and compression use it. */
 export const onHeaders: Middleware = over('writeHead', (writeHead, response) => (status, ...rest) => {
@@ -141,5 +169,5 @@ export const onHeaders: Middleware = over('writeHead', (writeHead, response) => 
 export const WITHOUT_HEAD: Middleware = over('writeHead', (_, response) => () => response);
 /** Lets nothing through. */
 export const WITHOUT_ANYTHING: Middleware = holdEverything(() => {});
-/** Lets no answer end. */
-export const WITHOUT_END: Middleware = endAfter(() => {});
+/** Lets no answer end. @param onEnd is told that one was to. */
+export const WITHOUT_END = (onEnd: () => void): Middleware => endAfter(onEnd);

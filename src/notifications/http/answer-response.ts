@@ -1,45 +1,59 @@
 import type { ServerResponse } from 'node:http';
-import { callNode, forgetBody, putOver, type Report } from './host-response.js';
+import { callNode, forgetBody, ignoreError, putOver, type Report } from './host-response.js';
 import { internalError } from './http-exceptions.js';
 import { streamOf } from './http-message.js';
 
 /**
- * Catches what middleware throws while an answer is sent: answers are piped into the response, where nothing of Nest would catch
- * it, and the process would end. The client gets its answer if that is still possible, otherwise a 500 or no more.
+ * Sends an answer in one call of `end()`, as `response.json()` of a host's own routes does, though Nest pipes it: so middleware
+ * that ends later may still set fields of the head. What middleware throws then is caught, where nothing of Nest would catch it
+ * and the process would end. The client gets its answer if that is still possible, otherwise a 500 or no more.
  */
 export function keepAnswerSafe(raw: ServerResponse, report: Report): void {
+  let body: Buffer[] = [];
   let isOver = false;
-  const giveUp = (error: unknown) => {
-    isOver = true;
-    report(error, true);
-    if (raw.headersSent) streamOf(raw).destroy();
-    else answerWithError(raw);
-  };
-  putOver(raw, 'write', (write) => (...chunk) => {
-    if (isOver) return true;
-    try {
-      return write(...chunk);
-    } catch (error) {
-      giveUp(error);
-      return true;
-    }
+  putOver(raw, 'write', () => (chunk, encoding) => {
+    if (!isOver) body.push(bytesOf(chunk, encoding));
+    return true;
   });
-  putOver(raw, 'end', (end) => (...chunk) => {
-    if (isOver) return raw;
-    const isMade = raw.headersSent;
+  putOver(raw, 'end', (end) => (...last) => {
+    if (isOver) return end(...last);
+    isOver = true;
+    const [chunk, encoding] = last;
+    if (typeof chunk === 'string' || chunk instanceof Uint8Array) body.push(bytesOf(chunk, encoding));
+    const args = body.length > 0 ? [Buffer.concat(body), ...last.filter((arg) => typeof arg === 'function')] : last;
+    body = [];
+    // Middleware may end it once more.
+    raw.on('error', ignoreError);
     try {
-      return end(...chunk);
+      return end(...args);
     } catch (error) {
-      // All has been written but the end.
-      if (isMade && typeof chunk[0] !== 'string' && !(chunk[0] instanceof Uint8Array)) {
-        report(error, false);
-        callNode(raw, 'end');
-      } else if (!raw.writableEnded) {
-        giveUp(error);
-      }
+      const isLost = !raw.writableEnded && !endPast(raw, args);
+      report(error, isLost);
       return raw;
     }
   });
+}
+
+/** Ends an answer past the middleware that has thrown. @returns whether the client gets what it was to get. */
+function endPast(raw: ServerResponse, args: unknown[]): boolean {
+  if (raw.headersSent) {
+    // How much of the body has been written nobody knows.
+    streamOf(raw).destroy();
+    return false;
+  }
+  try {
+    callNode(raw, 'end', ...args);
+    return true;
+  } catch {
+    // The head goes through middleware, too.
+    answerWithError(raw);
+    return false;
+  }
+}
+
+function bytesOf(chunk: unknown, encoding: unknown): Buffer {
+  if (typeof chunk !== 'string') return Buffer.from(chunk as Uint8Array);
+  return Buffer.from(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8');
 }
 
 /** Answers 500 past all middleware. The head must not have been sent. */

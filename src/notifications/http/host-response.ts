@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http';
 // Middleware puts functions of its own over `writeHead`, `write` and `end` of a response, and calls what was there before: at
 // once, later when a session is stored, or never. What is here looks at what has really happened to the response.
 
-export type Method = 'writeHead' | 'write' | 'end' | 'flushHeaders' | 'setHeader';
+export type Method = 'writeHead' | 'write' | 'end' | 'flushHeaders' | 'setHeader' | 'appendHeader' | 'removeHeader';
 export type Call = (...args: unknown[]) => unknown;
 /**
  * Is told what middleware has thrown, where it can't be thrown any further.
@@ -24,12 +24,14 @@ export function callNode(raw: ServerResponse, name: Method, ...args: unknown[]):
   return method?.apply(raw, args);
 }
 
-/** Puts a function over a method. @returns what was there before. */
-export function putOver(raw: ServerResponse, name: Method, make: (original: Call) => Call): Call {
+/** Puts a function over a method. What middleware has made read-only stays as it is. */
+export function putOver(raw: ServerResponse, name: Method, make: (original: Call) => Call): void {
   const before = raw[name] as Call | undefined;
-  const original: Call = (...args) => before?.apply(raw, args);
-  Object.defineProperty(raw, name, { value: make(original), configurable: true, writable: true });
-  return original;
+  const own = Object.getOwnPropertyDescriptor(raw, name);
+  if (own?.configurable === false && !own.writable) return;
+  const value = make((...args) => before?.apply(raw, args));
+  if (own?.configurable === false) Object.assign(raw, { [name]: value });
+  else Object.defineProperty(raw, name, { value, configurable: true, writable: true });
 }
 
 export function forgetBody(raw: ServerResponse): void {
@@ -40,3 +42,6 @@ export function forgetBody(raw: ServerResponse): void {
 export function isOfTheBody(header: unknown): boolean {
   return OF_THE_BODY.includes(String(header).toLowerCase());
 }
+
+/** An EventEmitter without a listener for `error` ends the process. */
+export function ignoreError(): void {}

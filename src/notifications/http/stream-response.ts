@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Writable } from 'node:stream';
 import type { ResolvedOptions } from '../notifications.options.js';
-import { callNode, forgetBody, isOfTheBody, putOver, type Report } from './host-response.js';
+import { callNode, forgetBody, ignoreError, isOfTheBody, putOver, type Report } from './host-response.js';
 import { streamOf } from './http-message.js';
 
 const EVENT_STREAM = 'text/event-stream';
@@ -70,9 +70,12 @@ export function keepStreamWhole(
     raw.once('close', () => clearInterval(timer));
   };
 
-  putOver(raw, 'setHeader', (setHeader) => (name, value) => {
-    return state !== 'before' && isOfTheBody(name) ? raw : setHeader(name, value);
-  });
+  // Node throws where the head has been sent, also in a timer of middleware, which ends the process.
+  for (const method of ['setHeader', 'appendHeader', 'removeHeader'] as const) {
+    putOver(raw, method, (change) => (name, ...value) => {
+      return state !== 'before' && (raw.headersSent || isOfTheBody(name)) ? raw : change(name, ...value);
+    });
+  }
 
   putOver(raw, 'writeHead', (writeHead) => (...given) => {
     if (state === 'held') {
@@ -82,6 +85,7 @@ export function keepStreamWhole(
     }
     // The package `on-headers` sets the fields of a head on the response, and passes on the status alone.
     const isEventStream = hasStreamType(given) || raw.getHeader('content-type') === EVENT_STREAM;
+    if (state === 'direct' && raw.headersSent) return raw;
     if (raw.headersSent || !isEventStream) return writeHead(...given);
     forgetBody(raw);
     state = 'direct';
@@ -154,5 +158,3 @@ function needDrainWhile(output: Writable, isFull: () => boolean): void {
 function bytesOf(chunk: unknown): number {
   return typeof chunk === 'string' ? Buffer.byteLength(chunk) : (chunk as Uint8Array).byteLength;
 }
-
-function ignoreError(): void {}

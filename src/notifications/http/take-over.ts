@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
+import { ignoreError } from './host-response.js';
 
 /** What Nest sends at the head of an `@Sse()` response, whose place this takes. */
 const HEADERS = {
@@ -86,8 +87,6 @@ export function takeOver(response: ServerResponse): Taken | undefined {
   response.end();
   return { socket, head, isChunked };
 }
-
-function ignoreError(): void {}
 
 function discard(): void {}
 
