@@ -9,8 +9,11 @@ const EVIL = 'https://evil.example';
 const COOKIE = { Cookie: 'sid=1' };
 const FOREIGN = { ...COOKIE, Origin: EVIL, 'Sec-Fetch-Site': 'cross-site' };
 
-/** What changes something; a stream takes one of the user's places. */
-const CHANGES: [method: string, path: string, json?: object][] = [
+/** What changes something, and the questions, of which four of a user's are answered at a time. */
+const CALLS: [method: string, path: string, json?: object][] = [
+  ['GET', '/notifications'],
+  ['GET', '/notifications?limit=1'],
+  ['GET', '/notifications/unread-count'],
   ['POST', '/notifications/stream-token', {}],
   ['POST', '/notifications/read', { upTo: 3 }],
   ['PATCH', '/notifications/3', { read: true }],
@@ -49,15 +52,19 @@ async function streamStatus(headers: Record<string, string>, query = ''): Promis
   return response.status;
 }
 
-/** One call that changes something, and a stream. */
+/** A question, a call that changes something, and a stream. */
 async function statuses(headers: Record<string, string>): Promise<number[]> {
-  return [await statusOf('POST', '/notifications/stream-token', headers, {}), await streamStatus(headers)];
+  return [
+    await statusOf('GET', '/notifications', headers),
+    await statusOf('POST', '/notifications/stream-token', headers, {}),
+    await streamStatus(headers),
+  ];
 }
 
 describe.each(ADAPTERS)('A page of another origin on %s', (adapter) => {
-  test('changes nothing and opens no stream with the cookie of the user; it may ask, and not read the answer', async () => {
+  test('asks nothing, changes nothing and opens no stream with the cookie of the user', async () => {
     await start(adapter);
-    for (const [method, path, json] of CHANGES) {
+    for (const [method, path, json] of CALLS) {
       const response = await app.fetch(path, { method, headers: FOREIGN, json });
       expect([path, response.status]).toEqual([path, 403]);
       expect(response.headers.get('www-authenticate')).toBeNull();
@@ -68,11 +75,12 @@ describe.each(ADAPTERS)('A page of another origin on %s', (adapter) => {
     const stream = await app.fetch('/notifications/stream', { headers: FOREIGN });
     expect(stream.status).toBe(403);
     expect(await stream.json()).toMatchObject({ statusCode: 403, error: 'Forbidden' });
-    expect(await statusOf('HEAD', '/notifications/stream', FOREIGN)).toBe(403);
+    for (const path of ['/notifications', '/notifications/unread-count', '/notifications/stream']) {
+      expect([path, await statusOf('HEAD', path, FOREIGN)]).toEqual([path, 403]);
+    }
     expect([app.service.calls, app.service.open, asked]).toEqual([[], 0, 0]);
     // Who reads the log of the server learns which page that was.
     expect(app.log.join('\n')).toContain(`by a page of "${EVIL}" has got 403`);
-    expect(await statusOf('GET', '/notifications', FOREIGN)).toBe(200);
   });
 
   test.each<[what: string, status: number, headers: Record<string, string>]>([
@@ -89,7 +97,7 @@ describe.each(ADAPTERS)('A page of another origin on %s', (adapter) => {
     ['with a token of its own, after a preflight', 200, { ...FOREIGN, Authorization: 'Bearer x' }],
   ])('a page %s: %i', async (_, status, headers) => {
     await start(adapter);
-    expect(await statuses({ ...COOKIE, ...headers })).toEqual([status, status]);
+    expect(await statuses({ ...COOKIE, ...headers })).toEqual([status, status, status]);
   });
 
   test.each<[what: string, status: number, headers: (own: string) => Record<string, string>]>([
@@ -101,7 +109,7 @@ describe.each(ADAPTERS)('A page of another origin on %s', (adapter) => {
   ])('without Sec-Fetch-Site, of %s: %i', async (_, status, headers) => {
     await start(adapter);
     const own = new URL(app.origin).host;
-    expect(await statuses({ ...COOKIE, ...headers(own) })).toEqual([status, status]);
+    expect(await statuses({ ...COOKIE, ...headers(own) })).toEqual([status, status, status]);
   });
 
   test('opens a stream with a stream token: its origin has been given one', async () => {
@@ -115,26 +123,26 @@ describe.each(ADAPTERS)('A page of another origin on %s', (adapter) => {
 
   test('is let in by the option cors', async () => {
     await start(adapter, { cors: [CRM] });
-    expect(await statuses({ ...FOREIGN, Origin: CRM })).toEqual([200, 200]);
-    expect(await statuses(FOREIGN)).toEqual([403, 403]);
+    expect(await statuses({ ...FOREIGN, Origin: CRM })).toEqual([200, 200, 200]);
+    expect(await statuses(FOREIGN)).toEqual([403, 403, 403]);
   });
 
   test("is let in by the host's own CORS, which need not be told twice", async () => {
     await start(adapter, {}, (host) => host.enableCors({ origin: [CRM], credentials: true }));
-    expect(await statuses({ ...FOREIGN, Origin: CRM })).toEqual([200, 200]);
-    expect(await statuses(FOREIGN)).toEqual([403, 403]);
+    expect(await statuses({ ...FOREIGN, Origin: CRM })).toEqual([200, 200, 200]);
+    expect(await statuses(FOREIGN)).toEqual([403, 403, 403]);
   });
 
   test("which for everybody is for nobody's cookies", async () => {
     await start(adapter, {}, (host) => host.enableCors());
     const { Cookie: _, ...foreign } = FOREIGN;
-    expect(await statuses(foreign)).toEqual([200, 200]);
-    expect(await statuses(FOREIGN)).toEqual([403, 403]);
+    expect(await statuses(foreign)).toEqual([200, 200, 200]);
+    expect(await statuses(FOREIGN)).toEqual([403, 403, 403]);
   });
 
   test('is asked for its credentials where only JWTs count, and a cookie is nothing', async () => {
     const secret = 'the secret of the JWTs of the host';
     await start(adapter, { authenticate: undefined, jwt: { secret } });
-    expect(await statuses(FOREIGN)).toEqual([401, 401]);
+    expect(await statuses(FOREIGN)).toEqual([401, 401, 401]);
   });
 });

@@ -10,7 +10,8 @@ const LOG_INTERVAL_MS = 30_000;
 
 /**
  * Refuses requests that a page of another origin makes with credentials that the browser adds by itself, such as a cookie
- * with `SameSite=None`: the page can't read the answer, but its streams take the user's places, and its calls change things.
+ * with `SameSite=None`: the page can't read the answer, but its streams take the user's places, its calls change things, and
+ * its questions take the turns of the user's own: four of a recipient are answered at a time.
  *
  * By what the browser says of the request: `Sec-Fetch-Site` (https://www.w3.org/TR/fetch-metadata/), or where that is missing,
  * as on plain HTTP, `Origin`. Clients that send neither are no browsers, and hold their credentials themselves.

@@ -11,9 +11,6 @@ import { markOwn, OwnAnswers } from './own-answers.js';
 import { StreamTokens } from './stream-token.js';
 import { turnOf } from './turn.js';
 
-/** Such a call of another site costs no more than what its own page can ask for. */
-const CHANGES_NOTHING = ['GET', 'HEAD'];
-
 abstract class NotificationsGuard implements CanActivate {
   constructor(
     private readonly drain: HttpDrain,
@@ -64,7 +61,7 @@ export class InboxGuard extends NotificationsGuard {
   }
 
   protected async identify(request: HttpRequest, response: HttpResponse): Promise<Identity | null> {
-    if (!CHANGES_NOTHING.includes(request.method)) this.crossSite.check(request, response);
+    this.crossSite.check(request, response);
     return await this.authenticator.identify(request);
   }
 }

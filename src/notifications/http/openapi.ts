@@ -62,24 +62,23 @@ const OPERATIONS: Record<string, Operation> = {
     parameters: [ID],
     body: objectOf({ read: { type: 'boolean' } }),
     answer: NUMBERS,
-    errors: [400, 403, 404],
+    errors: [400, 404],
   },
   markRead: {
     summary: 'Marks notifications as read: these, or all up to an id',
     body: { oneOf: [objectOf({ ids }), objectOf({ upTo: id })] },
     answer: NUMBERS,
-    errors: [400, 403],
+    errors: [400],
   },
   remove: {
     summary: 'Removes a notification from the inbox; no error if it is gone already',
     parameters: [ID],
     answer: NUMBERS,
-    errors: [403, 404],
+    errors: [404],
   },
   issueStreamToken: {
     summary: 'Issues a token that opens an event stream for a short time, and may stand in a URL',
     answer: json('The token.', objectOf({ token: text, expiresAt: { ...text, format: 'date-time' } })),
-    errors: [403],
   },
   stream: {
     summary: 'The event stream of the caller',
@@ -92,7 +91,6 @@ const OPERATIONS: Record<string, Operation> = {
       },
     ],
     answer: { description: 'Events.', content: { 'text/event-stream': { schema: text } } },
-    errors: [403],
   },
 };
 
@@ -112,7 +110,7 @@ export function describeToSwagger(controller: Type<unknown>): void {
     if (typeof handler !== 'function') continue;
     const { summary, parameters = [], body, answer, errors = [] } = operation;
     const bodies: Part[] = body === undefined ? [] : [{ in: 'body', required: true, schema: body }];
-    const statuses = [...errors, 401, 429, 503].sort();
+    const statuses = [...errors, 401, 403, 429, 503].sort();
     const failures = statuses.map((status) => [status, json(ERRORS[status] as string, error)]);
     Reflect.defineMetadata(OPERATION, { summary }, handler);
     // It looks for a class where there is no type, and lets the schema win over this one.
