@@ -14,7 +14,7 @@ const ROUTES = ['', '/unread-count', '/7', '/read', '/stream', '/stream-token'];
 /** Routes of the host beside and below ours. */
 @Controller()
 class DealsController {
-  @Get(['deals', 'notifications/7/comments', 'crm/notifications/7/comments', 'api/notifications/7/comments'])
+  @Get(['deals', 'crm/me', 'notifications/7/comments', 'crm/notifications/7/comments', 'api/notifications/7/comments'])
   list(): string {
     return 'deals';
   }
@@ -36,6 +36,7 @@ const PLACES: [string, Place][] = [
   ['at their path', { at: '/notifications' }],
   ['at a nested path', { at: '/crm/inbox', path: '/crm/inbox/' }],
   ['at the root', { at: '', path: '' }],
+  ["at a path of the host's", { at: '/crm', path: 'crm' }],
   ['below a RouterModule', { at: '/crm/notifications', below: 'crm' }],
   ['below a parameter of it', { at: '/tenants/acme/notifications', below: '/tenants/:tenant/' }],
   [
@@ -134,9 +135,12 @@ describe.each(ADAPTERS)('The option cors on %s', (_, create) => {
     await client.until(() => client.of('ready').length > 0);
     expect(client.headers['access-control-allow-origin']).toBe(ORIGIN);
 
-    const others = ['/notifications/7', '/api/notifications', '/crm/notifications/7', `${at}/7/comments`, '/deals/7'];
-    for (const url of others.filter((other) => !ROUTES.some((route) => other === at + route))) {
+    // Of the host, or of nobody.
+    const others = ['/deals', '/crm/me', `${at}/me`, '/notifications/7', '/api/notifications', '/crm/notifications/7'];
+    for (const url of [...others, `${at}/7/comments`, '/deals/7']) {
+      if (ROUTES.some((route) => url === at + route)) continue;
       expect([url, (await preflight(url))[1]]).toEqual([url, null]);
+      expect([url, (await allowed('GET', url))[1]]).toEqual([url, null]);
     }
   });
 

@@ -3,7 +3,7 @@ import type { MiddlewareConsumer } from '@nestjs/common';
 import type { ModulesContainer } from '@nestjs/core';
 import cors, { type CorsOptions } from 'cors';
 import { NotificationsError } from '../notifications.error.js';
-import { routesOf } from './own-routes.js';
+import { endsWithId, routesOf } from './own-routes.js';
 
 const OPTIONS: CorsOptions = {
   credentials: true,
@@ -35,8 +35,12 @@ export function applyCors(
     seen.add(request);
     handle(request, response, next);
   };
-  // Spelt out, and without wildcard: what lies deeper below the path belongs to the host.
-  consumer.apply(once).forRoutes(...routesOf(host, modules));
+  const onceForId: typeof handle = (request, response, next) =>
+    endsWithId(request) ? once(request, response, next) : next();
+  const { exact, withId } = routesOf(host, modules);
+  // Spelt out, and without wildcard: what lies deeper below the path, or beside ours, belongs to the host.
+  consumer.apply(once).forRoutes(...exact);
+  consumer.apply(onceForId).forRoutes(...withId);
 }
 
 /** The middleware alone. An origin that isn't listed gets no CORS headers at all, and its preflight is not answered. */

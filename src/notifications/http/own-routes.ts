@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { MiddlewareConsumer } from '@nestjs/common';
 import { RequestMethod, VERSION_NEUTRAL } from '@nestjs/common';
 import type { ModulesContainer } from '@nestjs/core';
@@ -15,34 +16,50 @@ type Route = Exclude<
   string | (abstract new () => unknown)
 >;
 
+export interface OwnRoutes {
+  /** Those without a parameter of ours. */
+  exact: Route[];
+  /** Those whose last segment is an id. They match the host's routes beside ours, too, such as `/deals`: see {@link endsWithId}. */
+  withId: Route[];
+}
+
 /**
  * The routes of a module's controllers for middleware, in the form to which Nest adds the global prefix, its exceptions and the
- * version in the URL: every method of every path, and what is one level below.
+ * version in the URL: every method of every path.
  *
  * @param host the instance of the module.
  */
-export function routesOf(host: object, modules: ModulesContainer): Route[] {
+export function routesOf(host: object, modules: ModulesContainer): OwnRoutes {
+  const routes: OwnRoutes = { exact: [], withId: [] };
   const module = [...modules.values()].find(({ instance }) => instance === host);
-  if (!module) return [];
+  if (!module) return routes;
   const { metatype } = module;
   const modulePath: string =
     Reflect.getMetadata(MODULE_PATH + modules.applicationId, metatype) ??
     Reflect.getMetadata(MODULE_PATH, metatype) ??
     '';
-  return [...module.controllers.values()].flatMap(({ metatype: controller }) => {
-    if (typeof controller !== 'function') return [];
+  for (const { metatype: controller } of module.controllers.values()) {
+    if (typeof controller !== 'function') continue;
     const version = Reflect.getMetadata(VERSION, controller);
-    return list(Reflect.getMetadata(PATH, controller)).flatMap((path) =>
-      ['', ':segment', ...handlerPaths(controller.prototype)].map((end) => ({
+    for (const path of list(Reflect.getMetadata(PATH, controller))) {
+      const routeTo = (end: string): Route => ({
         path: join(modulePath, path, end),
         method: RequestMethod.ALL,
         ...(version !== VERSION_NEUTRAL && { version }),
-      })),
-    );
-  });
+      });
+      routes.exact.push(...['', ...handlerPaths(controller.prototype)].map(routeTo));
+      routes.withId.push(routeTo(':segment'));
+    }
+  }
+  return routes;
 }
 
-/** Without those that hold parameters: they are one level below, as `:segment` is. */
+/** Nest's patterns can't say that a segment is a number. */
+export function endsWithId(request: IncomingMessage & { originalUrl?: string }): boolean {
+  return /^[^?]*\/\d+\/?(\?|$)/.test(request.originalUrl ?? request.url ?? '');
+}
+
+/** Without those that hold parameters: they are in `withId`. */
 function handlerPaths(prototype: object): string[] {
   const handlers = Object.values(Object.getOwnPropertyDescriptors(prototype)).map(({ value }) => value);
   const paths = handlers.flatMap((handler) =>
