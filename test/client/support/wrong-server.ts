@@ -29,8 +29,8 @@ const GOOD: Record<Asked, unknown> = {
 
 /** An HTTP server with one notification, which answers one kind of request as something between it and the page would. */
 export class WrongServer {
-  /** Every request: its method, what was asked for, and its `Accept`. */
-  readonly requests: { method: string; asked: Asked | undefined; accept: string | undefined }[] = [];
+  /** Every request: its method, what was asked for, its `Accept`, and whether it got the wrong answer. */
+  readonly requests: { method: string; asked: Asked | undefined; accept: string | undefined; wrong: boolean }[] = [];
   private wrong: { asked: Asked; answer: Answer } | undefined;
   private readonly server = createServer((request, response) => this.answer(request, response));
 
@@ -59,7 +59,8 @@ export class WrongServer {
   private answer(request: IncomingMessage, response: ServerResponse): void {
     const { pathname } = new URL(request.url ?? '', 'http://host');
     const asked = askedFor(request.method, pathname);
-    this.requests.push({ method: request.method ?? '', asked, accept: request.headers.accept });
+    const wrong = asked !== undefined && this.wrong?.asked === asked;
+    this.requests.push({ method: request.method ?? '', asked, accept: request.headers.accept, wrong });
     request.resume();
     this.answerTo(asked)(response, asked && GOOD[asked]);
   }
