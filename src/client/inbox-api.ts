@@ -148,7 +148,8 @@ export class InboxApi {
     const { status } = response;
     const type = response.headers.get('content-type') ?? '';
     if (response.ok) {
-      if (isStream) void response.body?.cancel();
+      // A body that has failed by now can't be cancelled, and needn't be.
+      if (isStream) response.body?.cancel().catch(() => {});
       const answer = isStream ? type.startsWith(headers.accept as string) : dataOf(kind, await response.text());
       if (answer) return answer;
       const how = response.redirected ? 'redirected: ' : '';

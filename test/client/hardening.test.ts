@@ -423,3 +423,25 @@ test.each([
   expect(inbox.getState().items).toEqual([]);
   inbox.close();
 });
+
+test('a probe whose answer breaks off is no unhandled rejection', async () => {
+  const unhandled = jest.fn();
+  process.on('unhandledRejection', unhandled);
+  const { server, inbox } = await open(1);
+  server.accepts = () => false;
+  let probed = 0;
+  server.intercept = (request) => {
+    if (!request.includes('/stream?')) return undefined;
+    probed += 1;
+    const body = new ReadableStream({ start: (controller) => controller.error(new TypeError('terminated')) });
+    return Promise.resolve(new Response(body, { headers: { 'content-type': 'text/event-stream' } }));
+  };
+  server.drop();
+  await pass(60_000);
+  expect(probed).toBeGreaterThan(0);
+  inbox.close();
+  jest.useRealTimers();
+  await new Promise((resolve) => setTimeout(resolve));
+  expect(unhandled).not.toHaveBeenCalled();
+  process.off('unhandledRejection', unhandled);
+});
