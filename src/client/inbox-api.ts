@@ -32,11 +32,19 @@ export class InboxApi {
     this.#options = options;
   }
 
-  async page(limit: number, before?: number | null): Promise<InboxPage> {
-    const path = `?limit=${limit}${before == null ? '' : `&before=${before}`}`;
+  async page(limit: number, before = Infinity): Promise<InboxPage> {
+    const path = `?limit=${limit}${before < Infinity ? `&before=${before}` : ''}`;
     const page = await this.#request<InboxPage>('page', 'GET', path);
     // Serializers may leave out what is null.
     page.nextBefore ??= null;
+    // Such as behind a proxy that drops the query: following it would never end.
+    if (Number(page.nextBefore) >= before) {
+      throw new InboxError(
+        'unexpected-answer',
+        `nextBefore is ${page.nextBefore}, not below ${before}: is the query lost?`,
+        200,
+      );
+    }
     if (page.items[0] || !page.nextBefore) return page;
     // The server has looked as far as it does in one go. The numbers stay those of the first answer: what has arrived since
     // is not in this page.
@@ -79,7 +87,7 @@ export class InboxApi {
    * @returns if it could be opened.
    */
   async probeStream(query: string): Promise<void> {
-    await this.#request('stream', 'GET', query, undefined, ATTEMPTS);
+    await this.#request('stream', 'GET', query);
   }
 
   /** Gives up what is under way, but for changes that have been sent. */
@@ -159,7 +167,7 @@ export class InboxApi {
         status,
       );
     }
-    if (status === 429 && attempt < ATTEMPTS) {
+    if (status === 429 && !isStream && attempt < ATTEMPTS) {
       // https://www.rfc-editor.org/rfc/rfc9110#field.retry-after; of its two forms the one that servers send.
       return Math.min(Number(response.headers.get('retry-after')) || 2, MAX_WAIT_S) * 1_000;
     }

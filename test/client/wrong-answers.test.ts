@@ -184,6 +184,31 @@ test('asks for JSON, so that what sends browsers to a login page can answer 401'
   expect([...new Set(accepted)]).toEqual(['rest: application/json', 'stream: text/event-stream']);
 });
 
+describe('a list whose nextBefore leads nowhere, as behind a proxy that drops the query', () => {
+  const error = { code: 'unexpected-answer', status: 200, message: expect.stringContaining('nextBefore') };
+
+  test('is an error, and not asked for without end', async () => {
+    const nowhere = json(200, (good) => ({ ...(good as object), items: [], nextBefore: 31 }));
+    const { server, inbox, errors } = await open('list', nowhere);
+    await eventually(() => expect(inbox.getState()).toMatchObject({ loading: false, error }));
+    await eventually(() => expect(errors.length).toBeGreaterThan(1));
+    server.mend();
+    await isWell(inbox);
+    // The newest page, and the one after it.
+    expect(server.requests.filter(({ wrong }) => wrong)).toHaveLength(2 * errors.length);
+  });
+
+  test('and a page after it is none of that list', async () => {
+    const same = json(200, (good) => ({ ...(good as object), nextBefore: 1 }));
+    const { server, inbox } = await open('list', same);
+    await eventually(() => expect(inbox.getState()).toMatchObject({ status: 'live', hasMore: true, error: null }));
+    await expect(inbox.loadMore()).rejects.toMatchObject(error);
+    expect(inbox.getState()).toMatchObject({ items: [{ id: 1 }], hasMore: true, error });
+    server.mend();
+    await inbox.loadMore();
+  });
+});
+
 test('a serializer that leaves out what is null changes nothing', async () => {
   const withoutNulls = (good: unknown) =>
     JSON.parse(JSON.stringify(good, (_key, value) => (value === null ? undefined : value)));

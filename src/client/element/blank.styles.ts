@@ -52,12 +52,6 @@ export const blankStyles = css`
     inline-size: 25%;
   }
 
-  @media (prefers-reduced-motion: no-preference) {
-    .skeleton {
-      animation: breathe 1.6s ease-in-out infinite alternate;
-    }
-  }
-
   @media (forced-colors: active) {
     .skeleton i {
       background: GrayText;

@@ -119,8 +119,7 @@ export const panelStyles = css`
     align-items: center;
     gap: 0.35em;
     min-block-size: 2.1538em;
-    padding-block: 0.2em;
-    padding-inline: 0.6154em;
+    padding: 0.2em 0.6154em;
     border-radius: 0.375rem;
     color: var(--_muted);
     font-size: 0.9286em;
@@ -221,7 +220,8 @@ export const panelStyles = css`
   }
 
   @media (prefers-reduced-motion: no-preference) {
-    .status::before {
+    .status::before,
+    .skeleton {
       animation: breathe 1.6s ease-in-out infinite alternate;
     }
   }
