@@ -181,6 +181,7 @@ describe.each(ADAPTERS)('the inbox over REST on %s', (adapter) => {
   test.each<[NotificationsErrorCode, number, string]>([
     ['INVALID_ARGUMENT', 400, 'Bad Request'],
     ['TOO_MANY_STREAMS_OF_RECIPIENT', 429, 'Too Many Requests'],
+    ['TOO_MANY_REQUESTS', 429, 'Too Many Requests'],
     ['TOO_MANY_STREAMS', 503, 'Service Unavailable'],
     ['OVERLOADED', 503, 'Service Unavailable'],
     ['CLOSED', 503, 'Service Unavailable'],
@@ -200,7 +201,8 @@ describe.each(ADAPTERS)('the inbox over REST on %s', (adapter) => {
       const response = await app.fetch(path, { method, json });
       expect(response.status).toBe(statusCode);
       expect(response.headers.get('content-type')).toContain('application/json');
-      expect(response.headers.get('retry-after')).toBe(statusCode === 503 ? '5' : null);
+      const seconds = code === 'TOO_MANY_REQUESTS' ? '2' : '5';
+      expect(response.headers.get('retry-after')).toBe([429, 503].includes(statusCode) ? seconds : null);
       const body = await response.json();
       expect(body).toEqual({ statusCode, error, message: expect.any(String) });
       const ours = ['REJECTED_BY_DATABASE', 'INVALID_OPTIONS', 'DATABASE_UNAVAILABLE'].includes(code);

@@ -15,9 +15,9 @@ import { type HttpResponse, rawResponse } from './http-message.js';
 import { JsonAnswer } from './json-answer.js';
 import { markOwn } from './own-answers.js';
 
-/** Seconds that a client is asked to wait after a 503. */
+/** Seconds that a client is asked to wait after a 429 or a 503. */
 const RETRY_AFTER_S = '5';
-/** The same, when it asks too much at once. It has waited already. */
+/** The same, where it has waited already: for the turn of a question. */
 const RETRY_QUESTION_AFTER_S = '2';
 
 const logger = new Logger('NotificationsHttp');
@@ -56,9 +56,10 @@ export function refusal(error: unknown, response: HttpResponse): unknown {
   const status = isHttpException(exception) ? exception.getStatus() : undefined;
   // RFC 9110, 11.6.1: a 401 names the scheme.
   if (status === HttpStatus.UNAUTHORIZED) rawResponse(response).setHeader('WWW-Authenticate', 'Bearer');
-  if (status === HttpStatus.SERVICE_UNAVAILABLE) rawResponse(response).setHeader('Retry-After', RETRY_AFTER_S);
-  if (error instanceof NotificationsError && error.code === 'TOO_MANY_REQUESTS')
-    rawResponse(response).setHeader('Retry-After', RETRY_QUESTION_AFTER_S);
+  if (status === HttpStatus.SERVICE_UNAVAILABLE || status === HttpStatus.TOO_MANY_REQUESTS) {
+    const isQuestion = error instanceof NotificationsError && error.code === 'TOO_MANY_REQUESTS';
+    rawResponse(response).setHeader('Retry-After', isQuestion ? RETRY_QUESTION_AFTER_S : RETRY_AFTER_S);
+  }
   return exception;
 }
 
