@@ -75,7 +75,7 @@ const RESOLVED_OPTIONS = {
   useFactory: (given: NotificationsOptions, path: string | null) => {
     const options = resolveOptions(given);
     // Before anything is connected: nobody would close it after a start that fails.
-    if (path === null) checkWithoutControllers(options);
+    if (path === null) checkWithoutControllers(given);
     else checkHttpOptions(options);
     return options;
   },

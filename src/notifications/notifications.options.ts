@@ -145,8 +145,8 @@ export interface NotificationsExtras {
   /** The path of the controllers, below the host's global prefix. @default 'notifications' */
   path?: string;
   /**
-   * `false` leaves the controllers out: the host writes its own over `NotificationService`. Then there is no
-   * `directStreamPath`. @default true
+   * `false` leaves the controllers out: the host writes its own over `NotificationService`. Options that only the
+   * controllers use, such as `jwt` and `cors`, are refused then. @default true
    */
   controllers?: boolean;
   /** Makes `NotificationService` injectable everywhere. @default true */

@@ -106,6 +106,18 @@ const OPTIONS: Rules<NotificationsOptions> = {
   retention: { ...orNull(objectOf('an object such as { days: 365 }', RETENTION)), isSecret: false },
 };
 
+/** What nothing but the controllers uses. */
+const OF_CONTROLLERS = [
+  'authenticate',
+  'jwt',
+  'streamToken',
+  'acceptAccessTokenInQuery',
+  'streamWriter',
+  'directStreamPath',
+  'cors',
+  'streamHeaders',
+] as const satisfies (keyof NotificationsOptions)[];
+
 const EXTRAS: Rules<NotificationsExtras> = {
   path: text('a path such as notifications or crm/notifications', /^[^?#\s]*$/),
   controllers: boolean,
@@ -176,16 +188,17 @@ export function checkExtras(given: object, isAsync: boolean): void {
 }
 
 /**
- * Checks the options against each other where there are no controllers.
+ * Checks the options where there are no controllers: a host that gives `jwt` there may believe that it guards something.
  *
  * @throws {NotificationsError} `INVALID_OPTIONS`
  */
-export function checkWithoutControllers({ directStreamPath }: ResolvedOptions): void {
-  if (directStreamPath === null) return;
+export function checkWithoutControllers(given: NotificationsOptions): void {
+  const defaults: NotificationsOptions = DEFAULTS;
+  const names = OF_CONTROLLERS.filter((name) => given[name] !== undefined && given[name] !== defaults[name]);
+  if (names.length === 0) return;
   invalidOptions(
     OWNER,
-    'directStreamPath needs the controllers: it opens the streams of our controller, with the stream tokens that it issues, ' +
-      'and controllers is false. Leave one of the two out.',
+    `${names.join(', ')} would have no effect: controllers is false, and only they use that. Leave one or the other out.`,
   );
 }
 

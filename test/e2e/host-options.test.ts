@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { DynamicModule } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { inProcessBroker, NotificationsModule } from '../../src/notifications/index.js';
+import { inProcessBroker, NotificationsModule, type NotificationsOptions } from '../../src/notifications/index.js';
 import { JWT_SECRET } from '../support/crm-app.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { provideDataSource, startHost } from '../support/host-app.js';
@@ -132,12 +132,21 @@ describe('A host whose options are wrong does not start, and is told why', () =>
     );
   });
 
-  test('directStreamPath without controllers: there are no streams of ours to open', async () => {
-    const options = { dataSource: dataSource(), controllers: false, directStreamPath: '/notifications/stream' };
-    const start = startHost({ imports: [NotificationsModule.forRoot(options)] }, { silent: true });
+  test.each<[string, NotificationsOptions]>([
+    ['directStreamPath', { directStreamPath: '/notifications/stream' }],
+    ['streamWriter', { streamWriter: 'nest' }],
+    ['streamHeaders', { streamHeaders: { 'X-Tag': 'a' } }],
+    ['cors', { cors: ['https://crm.example.com'] }],
+    ['acceptAccessTokenInQuery', { acceptAccessTokenInQuery: true }],
+    ['streamToken', { streamToken: { ttlMs: 5_000 } }],
+    ['jwt', { jwt: JWT }],
+    ['authenticate, jwt', { authenticate: () => null, jwt: JWT }],
+  ])('%s without controllers: nothing would use it', async (names, options) => {
+    const notifications = NotificationsModule.forRoot({ dataSource: dataSource(), controllers: false, ...options });
+    const start = startHost({ imports: [notifications] }, { silent: true }).then((host) => host.close());
     await expect(start).rejects.toMatchObject({
       code: 'INVALID_OPTIONS',
-      message: expect.stringMatching(/directStreamPath needs the controllers.* Leave one of the two out/),
+      message: expect.stringContaining(`NotificationsModule: ${names} would have no effect: controllers is false`),
     });
   });
 
@@ -202,6 +211,15 @@ describe('An option that is given as undefined has its default', () => {
     expect((await fetch(`${host.url}/notifications`)).status).toBe(401);
     expect((await fetch(`${host.url}/unread-count`)).status).toBe(404);
     await host.close();
+    await database.drop();
+  });
+
+  test('also without controllers; and what is given as it is by default is no contradiction there', async () => {
+    const database = await createTestDatabase();
+    const dataSource = new DataSource({ type: 'postgres', url: database.url });
+    const defaults = { jwt: undefined, directStreamPath: null, streamWriter: 'socket', cors: false } as const;
+    const notifications = NotificationsModule.forRoot({ dataSource, controllers: false, ...defaults });
+    await (await startHost({ imports: [notifications] })).close();
     await database.drop();
   });
 });

@@ -26,7 +26,7 @@ export class Authenticator {
         'INVALID_OPTIONS',
         'NotificationsModule: the controllers need exactly one of authenticate(request) and jwt, to know whose inbox a ' +
           `request is about; ${jwt ? 'both are' : 'neither is'} given. For JWTs and cookies side by side verify both in ` +
-          'authenticate. With controllers: false neither is needed.',
+          'authenticate. With controllers: false give neither.',
       );
     }
     this.jwt = jwt ? new JwtVerifier(jwt) : null;
