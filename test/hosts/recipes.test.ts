@@ -24,7 +24,10 @@ const AROUND = {
     export interface User { id: string }
     export const findUser = async (name: string, password: string): Promise<User | undefined> =>
       password === 'secret' ? { id: name } : undefined;
-    export const findUserById = async (id: string): Promise<User> => ({ id });`,
+    export const findUserById = async (id: string): Promise<User> => {
+      if (id === 'lost') throw new Error('The database of the host is down');
+      return { id };
+    };`,
   'exporter.ts': `
     export { ConsoleSpanExporter } from '@opentelemetry/sdk-trace-node';
     import { ConsoleSpanExporter } from '@opentelemetry/sdk-trace-node';
@@ -138,7 +141,7 @@ await describeWithPackages('middleware', 'docs/recipes.md', (packages) => {
       throw new Error(output, { cause: error });
     });
 
-    const body = (password: string) => new URLSearchParams({ username: 'ann', password });
+    const body = (password: string, username = 'ann') => new URLSearchParams({ username, password });
     expect((await call('/session', { method: 'POST', body: body('wrong') })).status).toBe(401);
     const signedIn = await call('/session', { method: 'POST', body: body('secret') });
     expect([signedIn.status, await signedIn.json()]).toEqual([201, { id: 'ann' }]);
@@ -161,8 +164,29 @@ await describeWithPackages('middleware', 'docs/recipes.md', (packages) => {
       await client.until(() => client.of('ready').length === 1 || client.ended);
       expect(client.status).toBe(200);
     }
+
+    // Who can't be found because a database is down gets 500, and the process goes on.
+    const lost = await call('/session', { method: 'POST', body: body('secret', 'lost') });
+    const lostCookie = lost.headers.get('set-cookie')?.split(';')[0] ?? '';
+    expect((await call('/session', { headers: { cookie: lostCookie } })).status).toBe(500);
+    expect(await (await call('/session', { headers: { cookie } })).json()).toEqual({ id: 'ann' });
+
+    expect((await call('/session', { method: 'DELETE', headers: { cookie } })).status).toBe(200);
+    for (const client of clients) {
+      await client.until(() => client.ended);
+      expect(client.of('close').map(({ data }) => data)).toEqual([{ reason: 'revoked', reconnect: false }]);
+    }
+    for (const query of ['', `?token=${token}`]) {
+      expect((await call(`/notifications/stream${query}`, { headers: { cookie } })).status).toBe(401);
+    }
+    const again = await call('/session', { method: 'POST', body: body('secret') });
+    const last = new StreamClient(`${url}/notifications/stream`, {
+      headers: { cookie: again.headers.get('set-cookie')?.split(';')[0] ?? '' },
+    });
+    cleanUp(() => last.close());
+    await last.until(() => last.of('ready').length === 1 || last.ended);
     host.kill('SIGTERM');
-    for (const client of clients) await client.until(() => client.of('close').length === 1);
+    await last.until(() => last.of('close').length === 1);
     await exited;
 
     // A line of pino, one of morgan, and a span.
