@@ -3,6 +3,7 @@ import { expect, test } from '@jest/globals';
 import pg from 'pg';
 import { runNotificationsMigrations } from '../../src/notifications/index.js';
 import { useCleanup } from '../support/cleanup.js';
+import { proveThatNoneIsOurs, SHORT } from '../support/foreign-timeouts.js';
 import { startPrivatePostgres } from '../support/postgres-server.js';
 import { skipWithout } from '../support/skip-for.js';
 import { goTheWholePath } from '../support/whole-path.js';
@@ -10,14 +11,6 @@ import { describeWithPackages } from './support/describe-with-packages.js';
 import type { InstalledPackages } from './support/installed-packages.js';
 
 const SUPPORTED = [13, 14, 15, 16, 17, 18];
-/** Each timeout that ends a session or a statement, and the version that brought it. */
-const TIMEOUTS = {
-  statement_timeout: 13,
-  lock_timeout: 13,
-  idle_in_transaction_session_timeout: 13,
-  idle_session_timeout: 14,
-  transaction_timeout: 17,
-};
 
 const onEnd = useCleanup();
 
@@ -43,14 +36,21 @@ async function query(url: string, ...statements: string[]): Promise<pg.QueryResu
 if (process.platform === 'linux' && process.arch === 'x64') {
   await describeWithPackages('postgres-versions', 'The versions of Postgres', (packages) => {
     test.each(SUPPORTED)(
-      '%d: the whole path, with time-outs that the database sets',
+      '%d: the whole path',
       async (version) => {
         const url = await start(packages, version);
         const { rows } = await query(url, 'SHOW server_version_num');
         expect(Math.floor(rows[0].server_version_num / 10_000)).toBe(version);
-        const known = Object.entries(TIMEOUTS).filter(([, since]) => since <= version);
-        await query(url, ...known.map(([timeout]) => `ALTER DATABASE postgres SET ${timeout} = '2s'`));
         await goTheWholePath(url);
+      },
+      120_000,
+    );
+
+    test.each(SUPPORTED)(
+      '%d: timeouts that the database sets end no session and no statement of ours',
+      async (version) => {
+        const url = await start(packages, version);
+        await proveThatNoneIsOurs(url, (timeout) => `ALTER DATABASE postgres SET ${timeout} = '${SHORT}'`, onEnd);
       },
       120_000,
     );
