@@ -37,7 +37,10 @@ if (process.platform === 'linux' && process.arch === 'x64') {
         });
         onEnd(() => host.kill('SIGKILL'));
         const ended = once(host, 'exit');
-        const [line] = await once(createInterface(host.stdout as Readable), 'line');
+        const [line] = await Promise.race([
+          once(createInterface(host.stdout as Readable), 'line'),
+          ended.then((how) => Promise.reject(new Error(`The host has ended before its first line: ${how}`))),
+        ]);
         const [actual, url] = line.split(' ');
         expect(actual).toBe(version);
 
