@@ -104,11 +104,16 @@ test.each([
   ['王 芳', '王 芳'],
 ])('%j logs in, and gets what is sent to %j', async (typed, user) => {
   const { token } = (await answerOf(demo.url, 'POST', '/login', { user: typed })).body;
-  const assigned = await answerOf(demo.url, 'POST', '/deals/1/assign', { owner: user }, token);
-  expect({ status: assigned.status, owner: assigned.body.owner }).toEqual({ status: 200, owner: user });
+  const { sub } = JSON.parse(Buffer.from(token.split('.')[1], 'base64url').toString());
+  expect(sub).toBe(user);
+  // Before anybody else has named the newcomer.
   expect((await answerOf(demo.url, 'GET', '/people', undefined, token)).body).toMatchObject({
     items: expect.arrayContaining([expect.objectContaining({ id: user })]),
   });
+  const [newcomer, bob] = await Promise.all([logIn(typed), logIn('bob')]);
+  const assigned = await bob.post('/deals/1/assign', { owner: user });
+  expect({ status: assigned.status, owner: assigned.body.owner }).toEqual({ status: 200, owner: user });
+  await newcomer.until(() => newcomer.titles.includes(`${assigned.body.name} is yours now`));
 });
 
 describe('bad input', () => {

@@ -190,6 +190,20 @@ await describeInChromium('the views of the demo', (browser) => {
     await crm.button('Light mode').waitFor();
   });
 
+  test('a name with a space comes in by the form, and is the one that others see', async () => {
+    const crm = await open('/');
+    await crm.locator('#user').fill(' Ann Lee ');
+    await crm.press('Enter');
+    await crm.untilLive();
+    expect(new URL(crm.page.url()).searchParams.get('user')).toBe('Ann Lee');
+    expect(await crm.page.title()).toBe('Ann Lee · Kontor');
+
+    const bob = await openAs('bob');
+    await bob.button('Move or assign Vineyard sensors').click();
+    await bob.locator(':popover-open').getByText('Ann Lee').click();
+    await crm.toasts.getByText('Vineyard sensors').waitFor();
+  });
+
   test('by keyboard alone: log in, move a deal, set a reminder, read a notification', async () => {
     const crm = await open('/');
     await crm.tabTo(crm.button(/^Carol Lindqvist/));
