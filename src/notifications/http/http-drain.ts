@@ -79,7 +79,7 @@ export class HttpDrain {
     this.byConnection.set(connection, open);
     connection.once('close', () => {
       for (const response of open) this.open.delete(response);
-      // A closed socket of TLS may itself be held on to for a while.
+      // Whatever still holds the closed connection must not hold its responses.
       open.clear();
     });
     return open;
