@@ -204,6 +204,19 @@ if (!installable) console.warn('SKIPPED: hosts of the package. The npm registry 
       }
     }, 120_000);
   });
+
+  test.each([
+    ['node', ['--module', 'commonjs', '--moduleResolution', 'node10']],
+    ['nodenext', ['--module', 'nodenext']],
+  ])(
+    'has the types of its brokers for `moduleResolution: %s`',
+    async (_, resolution) => {
+      const project = projects.get('nest-11') as HostProject;
+      const flags = ['--noEmit', '--strict', '--skipLibCheck', '--target', 'es2021', ...resolution];
+      await project.node('node_modules/typescript/bin/tsc', ...flags, 'brokers/brokers.ts');
+    },
+    120_000,
+  );
 });
 
 (installable ? describe : describe.skip)('The published package in a front end without Nest and TypeORM', () => {
