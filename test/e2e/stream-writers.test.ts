@@ -100,7 +100,12 @@ describe('Both writers of streams', () => {
       answers.push(await answerOf(await start(writer), method, version, [...headers, ...cursor]));
     }
     const [bySocket, byNest] = answers as [Answer, Answer];
-    expect(bySocket).toEqual(byNest);
+    expect(byNest.headers).toContain('connection: keep-alive');
+    // The one difference: a connection that was taken from Node's HTTP server ends with its stream. HEAD takes none.
+    const ofSocket = byNest.headers.map((header) =>
+      header === 'connection: keep-alive' && method === 'GET' ? 'connection: close' : header,
+    );
+    expect(bySocket).toEqual({ ...byNest, headers: ofSocket });
     expect(bySocket.status).toBe('HTTP/1.1 200 OK');
     expect(bySocket.headers).toEqual(
       expect.arrayContaining([

@@ -2,10 +2,13 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { ignoreError } from './host-response.js';
 
-/** What Nest sends at the head of an `@Sse()` response, whose place this takes. */
+/**
+ * What Nest sends at the head of an `@Sse()` response, whose place this takes, but for `Connection`: no HTTP server reads
+ * another request from a connection that was taken over. An agent that was promised one would send it, and get ECONNRESET.
+ */
 const HEADERS = {
   'Content-Type': 'text/event-stream',
-  Connection: 'keep-alive',
+  Connection: 'close',
   'Cache-Control': 'private, no-cache, no-store, must-revalidate, max-age=0, no-transform',
   Pragma: 'no-cache',
   Expires: '0',
