@@ -52,6 +52,31 @@ const SET_ALL = `
 /** A server that goes silent right after it has accepted the connection. */
 const SET_TIMEOUT_MS = 10_000;
 
+/** By their OIDs, the types that our statements return and that are not read as text. */
+const PARSERS: Record<number, (text: string) => unknown> = {
+  16: (text) => text === 't', // bool
+  21: Number, // int2
+  23: Number, // int4
+  26: Number, // oid
+  114: (text) => JSON.parse(text), // json
+  700: Number, // float4
+  701: Number, // float8
+  1016: (text) => (text === '{}' ? [] : text.slice(1, -1).split(',').map(nullOrText)), // int8[]
+  3802: (text) => JSON.parse(text), // jsonb
+};
+
+/**
+ * What the config of each of our connections says. What it leaves out, `pg` takes from `pg.defaults` and `pg.types`, which a
+ * host may have changed for its whole process.
+ */
+export const OWN_CONFIG = {
+  // int8, too, is text: it has numbers that JavaScript has not.
+  types: { getTypeParser: (oid: number) => PARSERS[oid] ?? String },
+  client_encoding: 'utf8',
+  // A server that has vanished without a word would hold the statement, and its caller, for ever.
+  query_timeout: 40_000,
+};
+
 /**
  * What a host may have set for its own connections, in the URL or beside it. In place of ours it would end statements, or
  * bring answers in another form.
@@ -100,6 +125,7 @@ export function withSession(given: { connectionString?: string; options?: string
 
 /** What a session needs of a `pg` client: a pool of the host's own driver has clients of another class. */
 export interface SessionClient {
+  binary?: boolean;
   query(config: { text: string; query_timeout: number }): Promise<unknown>;
   listeners(event: 'error'): unknown[];
   on(event: 'error', listener: () => void): unknown;
@@ -111,6 +137,8 @@ export interface SessionClient {
  */
 export async function prepareSession(client: SessionClient): Promise<void> {
   surviveErrors(client);
+  // Here, because pg takes `false` in a config for nothing, and `pg.defaults.binary` in its place.
+  client.binary = false;
   await client.query({ text: SET_ALL, query_timeout: SET_TIMEOUT_MS });
 }
 
@@ -120,6 +148,10 @@ export async function prepareSession(client: SessionClient): Promise<void> {
  */
 export function surviveErrors(client: Pick<SessionClient, 'listeners' | 'on'>): void {
   if (!client.listeners('error').includes(ignore)) client.on('error', ignore);
+}
+
+function nullOrText(element: string): string | null {
+  return element === 'NULL' ? null : element;
 }
 
 function ignore(): void {}

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import pg from 'pg';
 import { abortableSockets } from '../abortable-sockets.js';
 import { checkOptions, type Rules, text } from '../option-rules.js';
-import { prepareSession } from '../postgres-session.js';
+import { OWN_CONFIG, prepareSession } from '../postgres-session.js';
 import type { BrokerFactory, PgClient, PostgresAddress } from './broker.js';
 import { TRANSPORT_RULES, TransportBroker, type TransportBrokerOptions } from './transport.broker.js';
 import type { Link, LinkEvents, Transport } from './transport.js';
@@ -47,7 +47,7 @@ export function postgresBroker(options: PostgresBrokerOptions = {}): BrokerFacto
 
 /** Another place, which may be another kind of server: its way there and its startup parameters are its own. */
 function addressAt(url: string, { ssl, Client, connectionTimeoutMillis }: PostgresAddress): PostgresAddress {
-  return { connectionString: url, ssl, Client, connectionTimeoutMillis };
+  return { ...OWN_CONFIG, connectionString: url, ssl, Client, connectionTimeoutMillis };
 }
 
 class PostgresTransport implements Transport {

@@ -2,7 +2,7 @@ import pg from 'pg';
 import type { DataSourceOptions } from 'typeorm';
 import type { SocketFactory } from '../abortable-sockets.js';
 import type { PostgresAddress } from '../broker/broker.js';
-import { prepareSession, SESSION_OF_HOST, type SessionClient, withSession } from '../postgres-session.js';
+import { OWN_CONFIG, prepareSession, SESSION_OF_HOST, type SessionClient, withSession } from '../postgres-session.js';
 
 type PostgresOptions = Extract<DataSourceOptions, { type: 'postgres' }>;
 
@@ -70,13 +70,12 @@ function ownConfig(theirs: PoolConfig): PoolConfig {
   const { connectionString, options, applicationName } = withSession(theirs);
   return {
     ...config,
+    ...OWN_CONFIG,
     connectionString,
     options,
     application_name: `${applicationName || 'crm'} notifications`,
     connectionTimeoutMillis: theirs.connectionTimeoutMillis ?? 10_000,
     keepAlive: true,
-    // A server that has vanished without a word would hold the statement, and its caller, for ever.
-    query_timeout: 40_000,
   };
 }
 
