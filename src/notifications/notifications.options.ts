@@ -132,8 +132,9 @@ export interface NotificationsOptions {
    */
   cors?: false | string[];
   /**
-   * Headers of every event stream, or a function that gives them for a request. Values are printable ASCII. One that
-   * can't be sent ends the start; of a function, the stream gets 500, and the log says why. @default {}
+   * Headers of every event stream, or a function that gives them for a request, at once. Values are strings of printable ASCII;
+   * what a stream says for itself, such as `Cache-Control` and `Connection`, is not among them. One that can't be sent ends the
+   * start; of a function, the stream gets 500, and the log says why. @default {}
    */
   streamHeaders?: Record<string, string> | ((request: HttpRequest) => Record<string, string>);
   /** `null` keeps notifications for ever. @default { days: 365 } */

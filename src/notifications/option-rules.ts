@@ -57,6 +57,13 @@ export function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** `{…}`, also of another realm or without a prototype. Not an instance of a class, such as `Map` or `Headers`. */
+export function isPlainObject(value: unknown): value is Record<string, unknown> {
+  if (!isObject(value)) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || Object.hasOwn(prototype as object, 'isPrototypeOf');
+}
+
 export function isFunction(value: unknown): boolean {
   return typeof value === 'function';
 }

@@ -15,6 +15,7 @@ import {
   invalidOptions,
   isFunction,
   isObject,
+  isPlainObject,
   objectOf,
   oneOf,
   orNull,
@@ -100,8 +101,8 @@ const OPTIONS: Rules<NotificationsOptions> = {
     accepts: (value) => value === false || (Array.isArray(value) && value.every(isUrl)),
   },
   streamHeaders: anything(
-    'an object of headers, or a function that gives one',
-    (value) => isObject(value) || isFunction(value),
+    'a plain object of headers, or a function that gives one',
+    (value) => isPlainObject(value) || isFunction(value),
   ),
   retention: { ...orNull(objectOf('an object such as { days: 365 }', RETENTION)), isSecret: false },
 };

@@ -87,9 +87,9 @@ describe.each(ADAPTERS)('the event stream on %s', (adapter) => {
   });
 
   test.each([
-    ['a record', { 'X-Region': 'eu', 'Cache-Control': 'public' }],
+    ['a record', { 'X-Region': 'eu' }],
     ['a function', ({ headers }: { headers: Record<string, unknown> }) => ({ 'X-Region': String(headers['x-from']) })],
-  ])('streamHeaders as %s are on the stream, but replace none that it needs', async (_, streamHeaders) => {
+  ])('streamHeaders as %s are on the stream, and on nothing else', async (_, streamHeaders) => {
     await start({ streamHeaders });
     const { response, close } = await openStream(app, STREAM, { 'X-From': 'eu' });
     expect(response.headers.get('x-region')).toBe('eu');
@@ -124,6 +124,33 @@ describe.each(ADAPTERS)('the event stream on %s', (adapter) => {
     expect(response.status).toBe(500);
     expect(response.headers.get('set-cookie')).toBeNull();
     expect(app.service.open).toBe(0);
+  });
+
+  test.each<[what: string, give: () => unknown]>([
+    ['a promise', async () => ({ 'X-Region': 'eu' })],
+    // Unless somebody handles it, it ends the process.
+    ['a promise that is rejected', () => Promise.reject(new Error('no region'))],
+    ['a Map', () => new Map([['X-Region', 'eu']])],
+    ['Headers', () => new Headers([['X-Region', 'eu']])],
+    ['null', () => null],
+    ['a list', () => [['X-Region', 'eu']]],
+    ['a value that is null', () => ({ 'X-Region': null })],
+    ['a value that is an object', () => ({ 'X-Region': {} })],
+    ['what the stream says for itself', () => ({ 'Cache-Control': 'public' })],
+  ])('streamHeaders that give %s: 500, and the log says why', async (_, give) => {
+    const unhandled: unknown[] = [];
+    const note = (reason: unknown) => unhandled.push(reason);
+    process.on('unhandledRejection', note);
+    try {
+      await start({ streamHeaders: give as () => Record<string, string> });
+      const response = await app.fetch(STREAM);
+      expect(response.status).toBe(500);
+      expect(app.log.join('\n')).toMatch(/streamHeaders failed.*(plain object|no string|for the stream itself)/s);
+      expect(app.service.open).toBe(0);
+      expect(unhandled).toEqual([]);
+    } finally {
+      process.off('unhandledRejection', note);
+    }
   });
 
   test('an HttpException of streamHeaders passes unchanged', async () => {

@@ -6,7 +6,7 @@ import { ignoreError } from './host-response.js';
  * What Nest sends at the head of an `@Sse()` response, whose place this takes, but for `Connection`: no HTTP server reads
  * another request from a connection that was taken over. An agent that was promised one would send it, and get ECONNRESET.
  */
-const HEADERS = {
+export const STREAM_HEADERS = {
   'Content-Type': 'text/event-stream',
   Connection: 'close',
   'Cache-Control': 'private, no-cache, no-store, must-revalidate, max-age=0, no-transform',
@@ -62,7 +62,7 @@ export function takeOver(response: ServerResponse): Taken | undefined {
     head += text;
   });
   try {
-    response.writeHead(response.statusCode, HEADERS);
+    response.writeHead(response.statusCode, STREAM_HEADERS);
     if (!response.headersSent) {
       old.write = write;
       return undefined;
