@@ -133,11 +133,15 @@ describe.each(ADAPTERS)('A page of another origin on %s', (adapter) => {
     expect(await statuses(FOREIGN)).toEqual([403, 403, 403]);
   });
 
-  test("which for everybody is for nobody's cookies", async () => {
+  test("which for everybody is for nobody's cookies, and for nobody's Basic", async () => {
     await start(adapter, {}, (host) => host.enableCors());
     const { Cookie: _, ...foreign } = FOREIGN;
     expect(await statuses(foreign)).toEqual([200, 200, 200]);
     expect(await statuses(FOREIGN)).toEqual([403, 403, 403]);
+    for (const scheme of ['Basic', 'Digest', 'Negotiate', 'NTLM']) {
+      expect(await statuses({ ...foreign, Authorization: `${scheme} x` })).toEqual([403, 403, 403]);
+    }
+    expect(await statuses({ ...foreign, Authorization: 'Bearer x' })).toEqual([200, 200, 200]);
   });
 
   test('is asked for its credentials where only JWTs count, and a cookie is nothing', async () => {

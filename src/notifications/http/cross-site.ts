@@ -44,13 +44,14 @@ export class CrossSite {
 
   /** By the option `cors`, or by the host itself, as with `app.enableCors()`: its answer for this origin is there by now. */
   private isAllowed({ headers }: HttpRequest, response: HttpResponse): boolean {
-    const { origin, cookie } = headers;
+    const { origin, cookie, authorization } = headers;
     if (origin === undefined) return false;
     if (this.origins.has(origin)) return true;
     const name = 'Access-Control-Allow-Origin';
     const allowed = rawResponse(response).getHeader(name) ?? response.getHeader(name);
-    // Whoever lets in everybody lets in nobody with cookies.
-    return allowed === origin || (allowed === '*' && cookie === undefined);
+    if (allowed === origin) return true;
+    // Who lets in everybody lets in nobody with credentials of the browser's. Certificates of clients can't be seen here.
+    return allowed === '*' && cookie === undefined && authorization === undefined;
   }
 
   private log(origin: unknown): void {
