@@ -40,7 +40,7 @@ export function textOrList(what: string): Rule {
   const isText = (value: unknown) => typeof value === 'string' && value !== '';
   return {
     text: what,
-    accepts: (value) => isText(value) || (Array.isArray(value) && value.length > 0 && value.every(isText)),
+    accepts: (value) => isText(value) || (isListOf(value, isText) && value.length > 0),
   };
 }
 
@@ -62,6 +62,11 @@ export function isPlainObject(value: unknown): value is Record<string, unknown> 
   if (!isObject(value)) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === null || Object.hasOwn(prototype as object, 'isPrototypeOf');
+}
+
+/** Holes of the list are looked at, too: `every()` skips them. */
+export function isListOf(value: unknown, accepts: (element: unknown) => boolean): value is unknown[] {
+  return Array.isArray(value) && Array.from(value).every(accepts);
 }
 
 export function isFunction(value: unknown): boolean {

@@ -14,6 +14,7 @@ import {
   checkOptions,
   invalidOptions,
   isFunction,
+  isListOf,
   isObject,
   isPlainObject,
   objectOf,
@@ -98,7 +99,7 @@ const OPTIONS: Rules<NotificationsOptions> = {
   directStreamPath: orNull(text('a path such as /api/notifications/stream', /^\/[^?#\s]*$/)),
   cors: {
     text: "false or a list of origins such as ['https://crm.example.com']",
-    accepts: (value) => value === false || (Array.isArray(value) && value.every(isUrl)),
+    accepts: (value) => value === false || isListOf(value, isUrl),
   },
   streamHeaders: anything(
     'a plain object of headers, or a function that gives one',
@@ -119,14 +120,17 @@ const OF_CONTROLLERS = [
   'streamHeaders',
 ] as const satisfies (keyof NotificationsOptions)[];
 
+/** What routers take in the same way: text and parameters. The characters left out have a meaning for Express. */
+const PATH = /^(?:[^\s?#()[\]{}*+!\\:]|:[a-z_]\w*)*$/i;
+
 const EXTRAS: Rules<NotificationsExtras> = {
-  path: text('a path such as notifications or crm/notifications', /^[^?#\s]*$/),
+  path: text(
+    'a path such as notifications, crm/notifications or :tenant/notifications, without wildcards and groups',
+    PATH,
+  ),
   controllers: boolean,
   isGlobal: boolean,
-  controllerDecorators: anything(
-    'a list of decorators such as [Public()]',
-    (value) => Array.isArray(value) && value.every(isFunction),
-  ),
+  controllerDecorators: anything('a list of decorators such as [Public()]', (value) => isListOf(value, isFunction)),
 };
 
 /**
@@ -137,7 +141,9 @@ const EXTRAS: Rules<NotificationsExtras> = {
 export function resolveOptions(given: NotificationsOptions): ResolvedOptions {
   if (!isObject(given))
     invalidOptions(OWNER, `the options must be an object, not ${given === null ? 'null' : typeof given}.`);
-  const late = Object.keys(given).find((name) => name in EXTRAS && given[name as keyof typeof given] !== undefined);
+  const late = Object.keys(given).find(
+    (name) => Object.hasOwn(EXTRAS, name) && given[name as keyof typeof given] !== undefined,
+  );
   if (late !== undefined) {
     invalidOptions(
       OWNER,
@@ -177,7 +183,7 @@ export function resolveOptions(given: NotificationsOptions): ResolvedOptions {
  */
 export function checkExtras(given: object, isAsync: boolean): void {
   const entries = Object.entries(given);
-  const early = entries.find(([name, value]) => name in OPTIONS && value !== undefined);
+  const early = entries.find(([name, value]) => Object.hasOwn(OPTIONS, name) && value !== undefined);
   if (isAsync && early) {
     invalidOptions(
       OWNER,
@@ -185,7 +191,11 @@ export function checkExtras(given: object, isAsync: boolean): void {
     );
   }
   // With forRoot the others are checked with their values, when the application starts.
-  checkOptions(OWNER, isAsync ? given : Object.fromEntries(entries.filter(([name]) => name in EXTRAS)), EXTRAS);
+  checkOptions(
+    OWNER,
+    isAsync ? given : Object.fromEntries(entries.filter(([name]) => Object.hasOwn(EXTRAS, name))),
+    EXTRAS,
+  );
 }
 
 /**

@@ -74,6 +74,12 @@ describe('A host whose options are wrong does not start, and is told why', () =>
     ['cors', true, /cors must be false or a list of origins .* not true/],
     ['cors', ['*'], /cors must be false or a list of origins/],
     ['cors', ['https://crm.example.com/'], /cors contains .* never the Origin.* Write https:\/\/crm\.example\.com\./],
+    // biome-ignore lint/suspicious/noSparseArray: a hole is what this is about
+    ['cors', [, 'https://a.example'], /cors must be false or a list of origins/],
+    ['cors', ['blob:https://a.example'], /cors contains "blob:.* Write https:\/\/a\.example\./],
+    ['cors', ['data:text/html,x'], /cors contains "data:.* Leave it out: browsers send null/],
+    ['cors', ['file:///x'], /cors contains "file:.* Leave it out: browsers send null/],
+    ['cors', ['file://server/x'], /cors contains "file:.* Leave it out: browsers send null/],
     ['streamHeaders', { 'X-Tag': '好' }, /streamHeaders has "X-Tag", which cannot be sent: .* printable ASCII/],
     ['streamHeaders', { 'X-Tag': 'Zoë' }, /streamHeaders has "X-Tag", which cannot be sent/],
     ['streamHeaders', { 'X-Tag': 'a\r\nSet-Cookie: b' }, /streamHeaders has "X-Tag"/],
@@ -119,6 +125,9 @@ describe('A host whose options are wrong does not start, and is told why', () =>
     ['dataSource', 7, /dataSource must be a DataSource or the name of one/],
     ['dataSource', { type: 'postgres', url: `postgres://u:${SECRET}@h/d` }, /dataSource must be a DataSource/],
     ['heartbeat', 20_000, /heartbeat is not an option\. The options are .*heartbeatMs/],
+    ['toString', () => 'x', /toString is not an option\. The options are .*heartbeatMs/],
+    ['__proto__', { schema: 'x' }, /__proto__ is not an option\. The options are .*heartbeatMs/],
+    ['constructor', 5, /constructor is not an option\. The options are .*heartbeatMs/],
     ['path', 'inbox', /path comes too late: .* Give it to forRootAsync beside useFactory/],
   ])('%s: %p', async (name, value, message) => {
     const { message: told } = await failureOf({ dataSource: dataSource(), jwt: JWT, [name]: value });
@@ -131,6 +140,12 @@ describe('A host whose options are wrong does not start, and is told why', () =>
     ['isGlobal', { isGlobal: 1 }, /isGlobal must be true or false, not 1/],
     ['path', { path: ['a', 'b'] }, /path must be a path/],
     ['path', { path: 'inbox?x' }, /path must be a path/],
+    ['path', { path: 'a(b' }, /path must be a path .* without wildcards and groups, not "a\(b"/],
+    ['path', { path: '*' }, /path must be a path .* without wildcards and groups, not "\*"/],
+    ['path', { path: 'a/*rest' }, /path must be a path/],
+    ['path', { path: 'a{/b}' }, /path must be a path/],
+    ['path', { path: 'a:/b' }, /path must be a path/],
+    ['a name of Object.prototype', { toString: 1 }, /toString is not an option\. The options are path, controllers/],
     ['controllerDecorators', { controllerDecorators: [null] }, /controllerDecorators must be a list of decorators/],
     ['an option', { jwt: JWT }, /jwt has no effect beside useFactory.* return it from there/],
     ['something else', { pth: 'inbox' }, /pth is not an option\. The options are path, controllers/],
@@ -140,6 +155,29 @@ describe('A host whose options are wrong does not start, and is told why', () =>
       expect.objectContaining({ code: 'INVALID_OPTIONS', message: expect.stringMatching(message) }),
     );
   });
+
+  test.each<[string, object, RegExp]>([
+    ['path', { path: 'a(b' }, /path must be a path/],
+    ['path', { path: '*' }, /path must be a path/],
+    // biome-ignore lint/suspicious/noSparseArray: a hole is what this is about
+    ['controllerDecorators', { controllerDecorators: [, () => {}] }, /controllerDecorators must be a list/],
+  ])('%s of forRoot: refused where the module is defined', (_, options, message) => {
+    expect(() => NotificationsModule.forRoot({ jwt: JWT, ...options })).toThrow(
+      expect.objectContaining({ code: 'INVALID_OPTIONS', message: expect.stringMatching(message) }),
+    );
+  });
+
+  test.each(['toString', 'constructor', 'hasOwnProperty'])(
+    '%s of forRoot is no option: all are named',
+    async (name) => {
+      const options = { dataSource: dataSource(), jwt: JWT, [name]: 5 };
+      const start = async () => await startHost({ imports: [NotificationsModule.forRoot(options)] }, { silent: true });
+      await expect(start()).rejects.toMatchObject({
+        code: 'INVALID_OPTIONS',
+        message: expect.stringMatching(`${name} is not an option\\. The options are .*heartbeatMs`),
+      });
+    },
+  );
 
   test.each<[string, NotificationsOptions]>([
     ['directStreamPath', { directStreamPath: '/notifications/stream' }],

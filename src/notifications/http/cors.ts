@@ -60,12 +60,17 @@ export function corsMiddleware(origins: string[]) {
   };
 }
 
-function checkOrigin(origin: string): void {
-  const { protocol, host } = new URL(origin);
-  const exact = `${protocol}//${host}`;
-  if (origin === exact) return;
+function checkOrigin(listed: string): void {
+  const { protocol, host, origin } = new URL(listed);
+  // Other schemes than HTTP have an origin here, too, such as that of a browser's extension, and none for `URL`.
+  const exact = host === '' || protocol === 'file:' ? origin : `${protocol}//${host}`;
+  if (listed === exact) return;
+  const remedy =
+    exact === 'null'
+      ? 'Leave it out: browsers send null for such pages, which stands for many others, too.'
+      : `Write ${exact}.`;
   throw new NotificationsError(
     'INVALID_OPTIONS',
-    `NotificationsModule: cors contains ${JSON.stringify(origin)}, which is never the Origin of a request. Write ${exact}.`,
+    `NotificationsModule: cors contains ${JSON.stringify(listed)}, which is never the Origin of a request. ${remedy}`,
   );
 }
