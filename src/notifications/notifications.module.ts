@@ -27,7 +27,7 @@ import { NotificationService } from './notification.service.js';
 import { type NotificationsExtras, type NotificationsOptions, type ResolvedOptions } from './notifications.options.js';
 import { PROVIDERS } from './notifications.providers.js';
 import { NOTIFICATIONS_BROKER, NOTIFICATIONS_OPTIONS, NOTIFICATIONS_PATH } from './notifications.tokens.js';
-import { checkExtras, checkWithoutControllers, resolveOptions } from './resolve-options.js';
+import { checkExtras, checkWithoutControllers, plainOptions, resolveOptions } from './resolve-options.js';
 import { Hub } from './stream/hub.js';
 
 /**
@@ -43,31 +43,32 @@ const EXTRAS: Required<NotificationsExtras> = {
   controllerDecorators: [],
 };
 
-const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<NotificationsOptions>({
-  moduleName: 'Notifications',
-})
-  .setClassMethodName('forRoot')
-  .setExtras<NotificationsExtras>(EXTRAS, (definition, given): DynamicModule => {
-    const isAsync = !definition.providers?.some((provider) => 'useValue' in provider);
-    checkExtras(given, isAsync);
-    // One that is given as undefined has its default too, as in `{ path: process.env.NOTIFICATIONS_PATH }`.
-    const set = Object.entries(given).filter(([, value]) => value !== undefined);
-    const extras: typeof EXTRAS = { ...EXTRAS, ...Object.fromEntries(set) };
-    return {
-      ...definition,
-      global: extras.isGlobal,
-      controllers: extras.controllers ? createControllers(extras) : [],
-      providers: [
-        ...(definition.providers ?? []),
-        RESOLVED_OPTIONS,
-        { provide: NOTIFICATIONS_PATH, useValue: extras.controllers ? extras.path : null },
-        ...(extras.controllers ? HTTP_PROVIDERS : [HttpDrain]),
-        ...PROVIDERS,
-      ],
-      exports: [NotificationService, OutboxMonitor, ParkedNotifications],
-    };
+const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE } =
+  new ConfigurableModuleBuilder<NotificationsOptions>({
+    moduleName: 'Notifications',
   })
-  .build();
+    .setClassMethodName('forRoot')
+    .setExtras<NotificationsExtras>(EXTRAS, (definition, given): DynamicModule => {
+      const isAsync = !definition.providers?.some((provider) => 'useValue' in provider);
+      checkExtras(given, isAsync);
+      // One that is given as undefined has its default too, as in `{ path: process.env.NOTIFICATIONS_PATH }`.
+      const set = Object.entries(given).filter(([, value]) => value !== undefined);
+      const extras: typeof EXTRAS = { ...EXTRAS, ...Object.fromEntries(set) };
+      return {
+        ...definition,
+        global: extras.isGlobal,
+        controllers: extras.controllers ? createControllers(extras) : [],
+        providers: [
+          ...(definition.providers ?? []),
+          RESOLVED_OPTIONS,
+          { provide: NOTIFICATIONS_PATH, useValue: extras.controllers ? extras.path : null },
+          ...(extras.controllers ? HTTP_PROVIDERS : [HttpDrain]),
+          ...PROVIDERS,
+        ],
+        exports: [NotificationService, OutboxMonitor, ParkedNotifications],
+      };
+    })
+    .build();
 
 const RESOLVED_OPTIONS = {
   provide: NOTIFICATIONS_OPTIONS,
@@ -92,6 +93,11 @@ export class NotificationsModule
   extends ConfigurableModuleClass
   implements NestModule, OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown
 {
+  static override forRoot(options: typeof OPTIONS_TYPE): DynamicModule {
+    // biome-ignore lint/complexity/noThisInStatic: by its name, Nest would take the base class for the module
+    return super.forRoot(plainOptions(options));
+  }
+
   /** When the shutdown has to be over, by `performance.now()`. */
   private endsAt?: number;
 

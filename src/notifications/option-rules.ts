@@ -76,21 +76,30 @@ export function isFunction(value: unknown): boolean {
 /**
  * Checks options, and those inside of them. One that is undefined counts as not given.
  *
+ * Read by their names, so that instances of classes count as they are: getters, what is inherited and what can't be
+ * enumerated. An unknown name is refused where it is an enumerable field of the object itself, and not
+ * among the methods of its class.
+ *
  * @param owner whose options they are, for the message.
  * @param path of the option that they are part of, such as `jwt.`.
+ * @returns those that are given, as plain objects. Use these and not `given`: a getter may say something else each time.
  * @throws {NotificationsError} `INVALID_OPTIONS`, with the option, what is wrong with it and what is allowed.
  */
-export function checkOptions<T>(owner: string, given: object, rules: Rules<T>, path = ''): void {
-  for (const [name, value] of Object.entries(given)) {
+export function checkOptions<T>(owner: string, given: object, rules: Rules<T>, path = ''): T {
+  const checked: Record<string, unknown> = {};
+  const known = Object.keys(rules);
+  for (const name of new Set([...Object.keys(given), ...known])) {
+    const value: unknown = given[name as keyof typeof given];
     if (value === undefined) continue;
     const rule: Rule | undefined = Object.hasOwn(rules, name) ? rules[name as keyof T] : undefined;
     if (!rule) {
-      const names = Object.keys(rules).map((known) => path + known);
+      const names = known.map((option) => path + option);
       invalidOptions(owner, `${path}${name} is not an option. The options are ${names.join(', ')}.`);
     }
     if (!rule.accepts(value)) invalidOptions(owner, `${path}${name} must be ${rule.text}, not ${shown(value, rule)}.`);
-    if (rule.fields && value !== null) checkOptions(owner, value, rule.fields, `${path}${name}.`);
+    checked[name] = rule.fields && isObject(value) ? checkOptions(owner, value, rule.fields, `${path}${name}.`) : value;
   }
+  return checked as T;
 }
 
 /** @throws {NotificationsError} `INVALID_OPTIONS`, always. */

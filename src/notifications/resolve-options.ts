@@ -141,22 +141,19 @@ const EXTRAS: Rules<NotificationsExtras> = {
 export function resolveOptions(given: NotificationsOptions): ResolvedOptions {
   if (!isObject(given))
     invalidOptions(OWNER, `the options must be an object, not ${given === null ? 'null' : typeof given}.`);
-  const late = Object.keys(given).find(
-    (name) => Object.hasOwn(EXTRAS, name) && given[name as keyof typeof given] !== undefined,
-  );
+  const late = Object.keys(EXTRAS).find((name) => given[name as keyof typeof given] !== undefined);
   if (late !== undefined) {
     invalidOptions(
       OWNER,
       `${late} comes too late: it is needed when the module is defined. Give it to forRootAsync beside useFactory.`,
     );
   }
-  checkOptions(OWNER, given, OPTIONS);
   // An option that is given as undefined has its default too, as in `{ schema: process.env.SCHEMA }`.
-  const set = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  const set = checkOptions<NotificationsOptions>(OWNER, given, OPTIONS);
   const options: ResolvedOptions = {
     ...DEFAULTS,
     ...set,
-    streamToken: { ...given.streamToken, ttlMs: given.streamToken?.ttlMs ?? 60_000 },
+    streamToken: { ...set.streamToken, ttlMs: set.streamToken?.ttlMs ?? 60_000 },
   };
   // `retention: {}` says that there is one, and not which.
   if (options.retention !== null && options.retention.days === undefined) {
@@ -172,6 +169,14 @@ export function resolveOptions(given: NotificationsOptions): ResolvedOptions {
     );
   }
   return options;
+}
+
+/** What is given to `forRoot`, as a plain object: Nest takes only enumerable fields of the object itself. */
+export function plainOptions<T extends object>(given: T): T {
+  if (!isObject(given)) return given;
+  const names = Object.keys({ ...OPTIONS, ...EXTRAS }) as (keyof T)[];
+  const read = names.map((name) => [name, given[name]]).filter(([, value]) => value !== undefined);
+  return { ...given, ...Object.fromEntries(read) };
 }
 
 /**

@@ -1,7 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { DynamicModule } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { inProcessBroker, NotificationsModule, type NotificationsOptions } from '../../src/notifications/index.js';
+import {
+  inProcessBroker,
+  NotificationsModule,
+  type NotificationsOptions,
+  postgresBroker,
+} from '../../src/notifications/index.js';
+import { resolveOptions } from '../../src/notifications/resolve-options.js';
 import { JWT_SECRET } from '../support/crm-app.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { provideDataSource, startHost } from '../support/host-app.js';
@@ -178,6 +184,41 @@ describe('A host whose options are wrong does not start, and is told why', () =>
       });
     },
   );
+
+  /** Ways to give an option that no spread and no `Object.keys()` shows. */
+  const HIDDEN: [how: string, give: (name: string, value: unknown) => object][] = [
+    [
+      'as a getter of a class',
+      (name, value) => Object.create(Object.create(Object.prototype, { [name]: { get: () => value } })),
+    ],
+    ['behind a prototype', (name, value) => Object.create({ [name]: value })],
+    ['not enumerable', (name, value) => Object.defineProperty({}, name, { value })],
+  ];
+
+  test.each(HIDDEN)('an option %s is checked, on every level and however it comes', async (_, give) => {
+    const options = () => Object.assign(give('maxStreams', -7), { dataSource: dataSource(), jwt: JWT });
+    expect((await failureOf(options())).message).toMatch(/maxStreams must be .* not -7/);
+    const start = startHost({ imports: [NotificationsModule.forRoot(options())] }, { silent: true });
+    await expect(start).rejects.toMatchObject({ message: expect.stringMatching(/maxStreams must be .* not -7/) });
+    const nested = { dataSource: dataSource(), jwt: Object.assign(give('issuer', ''), JWT) };
+    expect((await failureOf(nested)).message).toMatch(/jwt\.issuer must be/);
+    expect(() => NotificationsModule.forRoot(Object.assign(give('path', '*'), { jwt: JWT }))).toThrow(/path must be/);
+    expect(() => postgresBroker(give('heartbeatMs', 1))).toThrow(/heartbeatMs must be/);
+  });
+
+  test.each(HIDDEN)('and used: %s', (_, give) => {
+    expect(resolveOptions(Object.assign(give('maxStreams', 7), { jwt: JWT })).maxStreams).toBe(7);
+    expect(resolveOptions({ jwt: give('secret', JWT_SECRET) }).jwt).toEqual(JWT);
+    // A method of a class is no option.
+    expect(
+      resolveOptions(
+        new (class {
+          jwt = JWT;
+          load(): void {}
+        })(),
+      ).jwt,
+    ).toEqual(JWT);
+  });
 
   test.each<[string, NotificationsOptions]>([
     ['directStreamPath', { directStreamPath: '/notifications/stream' }],

@@ -31,8 +31,12 @@ const RULES: Rules<NatsBrokerOptions> = {
  * @throws {NotificationsError} `INVALID_OPTIONS`
  */
 export function natsBroker(options: NatsBrokerOptions = {}): BrokerFactory {
-  checkOptions('natsBroker()', options, RULES);
-  const { servers = 'nats://localhost:4222', prefix = 'crm-notifications', client, ...rest } = options;
+  const {
+    servers = 'nats://localhost:4222',
+    prefix = 'crm-notifications',
+    client,
+    ...rest
+  } = checkOptions<NatsBrokerOptions>('natsBroker()', options, RULES);
   return async (context) => {
     const nats = await optionalPackage(
       'natsBroker()',

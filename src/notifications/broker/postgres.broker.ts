@@ -37,8 +37,7 @@ const NOTIFY = {
  * @throws {NotificationsError} `INVALID_OPTIONS`
  */
 export function postgresBroker(options: PostgresBrokerOptions = {}): BrokerFactory {
-  checkOptions('postgresBroker()', options, RULES);
-  const { url, ...rest } = options;
+  const { url, ...rest } = checkOptions<PostgresBrokerOptions>('postgresBroker()', options, RULES);
   return (context) => {
     const address = url === undefined ? context.postgres : addressAt(url, context.postgres);
     return new TransportBroker(new PostgresTransport(address, context.channel), context, rest);

@@ -29,8 +29,12 @@ const RULES: Rules<RedisBrokerOptions> = {
  * @throws {NotificationsError} `INVALID_OPTIONS`
  */
 export function redisBroker(options: RedisBrokerOptions = {}): BrokerFactory {
-  checkOptions('redisBroker()', options, RULES);
-  const { url = 'redis://localhost:6379', prefix = 'crm-notifications', client, ...rest } = options;
+  const {
+    url = 'redis://localhost:6379',
+    prefix = 'crm-notifications',
+    client,
+    ...rest
+  } = checkOptions<RedisBrokerOptions>('redisBroker()', options, RULES);
   return async (context) => {
     const redis = await optionalPackage('redisBroker()', 'redis', () => import('redis'));
     const transport = new RedisTransport(redis, { ...client, url }, `${prefix}:${context.channel}`);

@@ -60,9 +60,13 @@ export class TransportBroker implements Broker {
     private readonly context: Pick<BrokerContext, 'keyring' | 'onDown'>,
     options: TransportBrokerOptions = {},
   ) {
-    checkOptions('The broker', options, TRANSPORT_RULES);
-    this.heartbeatMs = options.heartbeatMs ?? 10_000;
-    this.timeoutMs = options.timeoutMs ?? 5_000;
+    const { heartbeatMs = 10_000, timeoutMs = 5_000 } = checkOptions<TransportBrokerOptions>(
+      'The broker',
+      options,
+      TRANSPORT_RULES,
+    );
+    this.heartbeatMs = heartbeatMs;
+    this.timeoutMs = timeoutMs;
     const open: HintHandler = {
       onHints: (hints) => this.closed || this.handler?.onHints(hints),
       onGap: () => this.closed || this.handler?.onGap(),
