@@ -42,7 +42,7 @@ export function outboxLineStatements(s: string) {
     ${ageMs('coalesce(ready_at, created_at)')} AS age_ms`;
   const due = (order: 'ASC' | 'DESC', limit: string, attempts = '0') => `
     SELECT pos FROM ${s}.outbox WHERE attempts = ${attempts} AND attempts < ${MAX_ATTEMPTS} AND retry_at <= now()
-      AND pos <> ALL ($3::bigint[]) AND ($4::bigint IS NULL OR pos = $4::bigint)
+      AND pos <> ALL ($3::bigint[])
     ORDER BY retry_at ${order}, pos ${order} LIMIT ${limit}::int FOR UPDATE SKIP LOCKED`;
   /** $1: of those that were never refused, rows of each end at most; $2: of the others, rows of each number of attempts. */
   const CLAIMABLE = `
@@ -50,6 +50,7 @@ export function outboxLineStatements(s: string) {
     refused AS MATERIALIZED (
       SELECT pos FROM generate_series(1, ${MAX_ATTEMPTS - 1}) tries CROSS JOIN LATERAL (${due('ASC', '$2', 'tries')}) r),
     claimable AS (SELECT pos FROM oldest UNION SELECT pos FROM newest UNION SELECT pos FROM refused)`;
+  const CLAIMED = `retry_at = clock_timestamp() + interval '30 seconds'`;
   return {
     /** Rows that have become due. Until then no poll looks at them: half a million may wait. $1: not these; $2: this alone. */
     promote: {
@@ -123,14 +124,21 @@ export function outboxLineStatements(s: string) {
     /**
      * Rows that were set aside and whose time has come. First those that were never refused by themselves, and may be good,
      * from both ends: they must not wait for a flood of others. They are out of the line for another half a minute: if this
-     * instance is killed, they come back then. $3: not these. $4: this alone.
+     * instance is killed, they come back then. $3: not these.
      */
     claimDue: {
       name: 'relay_claim_due',
       text: `
         WITH ${CLAIMABLE}
-        UPDATE ${s}.outbox SET retry_at = clock_timestamp() + interval '30 seconds'
-        WHERE pos IN (SELECT pos FROM claimable)
+        UPDATE ${s}.outbox SET ${CLAIMED} WHERE pos IN (SELECT pos FROM claimable)
+        RETURNING ${COLUMNS}`,
+    },
+    /** One of them. A statement of its own: as a condition of the other it would make the planner sort all that are due. */
+    claimOne: {
+      name: 'relay_claim_one',
+      text: `
+        UPDATE ${s}.outbox SET ${CLAIMED}
+        WHERE pos = $1::bigint AND attempts < ${MAX_ATTEMPTS} AND retry_at <= now()
         RETURNING ${COLUMNS}`,
     },
     /** What `claimDue` would take, with the same values. */

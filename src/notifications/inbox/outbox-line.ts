@@ -98,14 +98,16 @@ export class OutboxLine {
 
   /** Rows that were set aside and whose time has come. @param except leaves these. @param only takes this one alone. */
   async claimDue({ except = [], only }: { except?: readonly string[]; only?: string } = {}): Promise<LineRow[]> {
-    const values = [SUSPECTS_PER_CLAIM, REFUSED_PER_CLAIM, except, only ?? null];
-    const rows = await this.database.run<LineRow>(this.sql.claimDue, values);
+    const rows =
+      only === undefined
+        ? await this.database.run<LineRow>(this.sql.claimDue, [SUSPECTS_PER_CLAIM, REFUSED_PER_CLAIM, except])
+        : await this.database.run<LineRow>(this.sql.claimOne, [only]);
     return rows.sort((a, b) => Number(a.pos) - Number(b.pos));
   }
 
   /** The rows that would be claimed next. */
   async findClaimable({ except }: { except: readonly string[] }): Promise<string[]> {
-    const values = [SUSPECTS_PER_CLAIM, REFUSED_PER_CLAIM, except, null];
+    const values = [SUSPECTS_PER_CLAIM, REFUSED_PER_CLAIM, except];
     return (await this.database.run<{ pos: string }>(this.sql.findClaimable, values)).map(({ pos }) => pos);
   }
 
