@@ -107,6 +107,8 @@ export class OldVersion {
 
   private async change(key: InboxKey, work: (run: Run) => Promise<unknown>): Promise<void> {
     await this.database.inTransaction(async (run) => {
+      // It waited for a lock as long as it took.
+      await run({ name: 'old_session', text: 'SET LOCAL lock_timeout = 0' });
       await run({ ...SQL.lock, name: 'old_lock' }, columns(key));
       await work(run);
     });
