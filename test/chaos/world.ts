@@ -59,7 +59,9 @@ export class World {
     random: Random,
     observers: Observers,
   ): Promise<World> {
-    const postgres = await startPrivatePostgres({ max_connections: 200, log_min_messages: 'warning' });
+    // Our sessions wait for a lock for half a second: a deadlock has to be found, and logged, before that ends it.
+    const ofPostgres = { max_connections: 200, log_min_messages: 'warning', deadlock_timeout: '100ms' };
+    const postgres = await startPrivatePostgres(ofPostgres);
     const world = new World(settings, postgres, await startBrokerServer(settings.broker), observers);
     try {
       await world.pool.query('CREATE TABLE chaos_deal (op bigint PRIMARY KEY)');
