@@ -319,6 +319,7 @@ export const MUTANTS: Mutant[] = [
   {
     name: 'signals are believed unsigned',
     patches: [{ file: 'broker/message.ts', find: 'if (signal !== undefined && !isSigned) continue;', replace: '' }],
-    settings: { faults: [], neighbours: ['forged-messages'] },
+    // What is not signed is read at all only where an instance of the version before may have sent it.
+    settings: { faults: [], instancesBefore: 1, neighbours: ['forged-messages'] },
   },
 ];
