@@ -44,7 +44,7 @@ const RECIPIENT_HEADER = 'x-recipient';
       broker:
         values.broker === 'postgres' ? postgresBroker(values.calm ? { heartbeatMs: HOUR_MS } : {}) : inProcessBroker(),
       // The first ping of a stream comes at any time within a heartbeat.
-      ...(values.calm ? { heartbeatMs: DAY_MS, sweepMs: DAY_MS } : {}),
+      ...(values.calm ? { heartbeatMs: HOUR_MS, sweepMs: DAY_MS } : {}),
     }),
   ],
 })
