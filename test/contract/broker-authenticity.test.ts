@@ -126,9 +126,10 @@ describe.each(KITS)('Messages that others put on the channel: $name', ({ name, s
     expect(members.keys.reads - reads).toBeLessThan(10);
   });
 
-  // A NOTIFY takes no more than 8,000 bytes, which hold fewer.
-  const lengths = name === 'postgresBroker' ? describe.skip : describe;
-  lengths('one that is too long, or of too many hints', () => {
+  // A NOTIFY takes no more than 8,000 bytes, which hold fewer: there is nothing to try.
+  if (name === 'postgresBroker') return;
+
+  describe('one that is too long, or of too many hints', () => {
     const many = messageOf(...Array.from({ length: 5_001 }, (): Hint => ({ tenant: '', recipient: '' })));
     const long = messageOf(...hintsAt(4_000));
 

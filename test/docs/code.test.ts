@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
 import ts from 'typescript';
-import { at, type Block, blocks, PAGES } from './pages.js';
+import { at, type Block, blocks, PAGES } from '../support/documents.js';
 import { SURROUNDINGS } from './surroundings.js';
 
 /** Languages that the compiler reads, and those that hold such code in a `<script>`. */

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { at, blocks, PAGES, textOf } from './pages.js';
+import { at, blocks, linksIn, PAGES, proseOf, textOf } from '../support/documents.js';
 
 /** Not compiled, but with links and commands of their own. */
 const LINKED = [...PAGES, 'CHANGELOG.md', 'CONTRIBUTING.md', 'SECURITY.md', 'test/chaos/README.md'];
@@ -9,12 +9,10 @@ const LINKED = [...PAGES, 'CHANGELOG.md', 'CONTRIBUTING.md', 'SECURITY.md', 'tes
 /** Commands of npm that need no script. */
 const BUILT_IN = ['ci', 'install'];
 
-const withoutBlocks = (page: string) => textOf(page).replace(/^```\w*\n.*?^```$/gms, '');
-
 /** The anchors that GitHub gives the headings of a page. */
 function anchorsOf(page: string): Set<string> {
   const anchors = new Set<string>();
-  for (const [, heading = ''] of withoutBlocks(page).matchAll(/^#{1,6} (.+)$/gm)) {
+  for (const [, heading = ''] of proseOf(textOf(page)).matchAll(/^#{1,6} (.+)$/gm)) {
     const text = heading.replace(/\[([^\]]*)\]\([^)]*\)/g, '$1');
     const anchor = text
       .toLowerCase()
@@ -29,8 +27,7 @@ function anchorsOf(page: string): Set<string> {
 
 test.each(LINKED)('%s links to files and headings that exist', (page) => {
   const broken: string[] = [];
-  for (const [, target = ''] of withoutBlocks(page).matchAll(/\]\(([^)\s]+)\)/g)) {
-    if (/^[a-z]+:/.test(target)) continue; // other sites: the suite needs no network
+  for (const target of linksIn(textOf(page))) {
     const [path, anchor] = target.split('#') as [string, string?];
     const file = path === '' ? page : join(dirname(page), path);
     if (!existsSync(at(file)) || (anchor !== undefined && !anchorsOf(file).has(anchor))) broken.push(target);
@@ -47,7 +44,7 @@ test.each(LINKED)('%s names files of the repository that exist', (page) => {
 
 test.each(LINKED)('%s names scripts of package.json', (page) => {
   const { scripts } = JSON.parse(readFileSync(at('package.json'), 'utf8'));
-  const inline = withoutBlocks(page).match(/`[^`\n]+`/g) ?? [];
+  const inline = proseOf(textOf(page)).match(/`[^`\n]+`/g) ?? [];
   const shell = blocks([page]).filter(({ language }) => ['sh', 'bash'].includes(language));
   const code = [...inline, ...shell.map((block) => block.code)].join('\n');
   const named = [...code.matchAll(/\bnpm (?:run )?([a-z][\w:-]*)/g)].map(([, name = '']) => name);

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import pg from 'pg';
 import { createMigratedDatabase } from '../support/crm-app.js';
 import type { TestDatabase } from '../support/database.js';
-import { blocks } from './pages.js';
+import { blocks } from '../support/documents.js';
 
 /** What the pages take for granted, as the reader's own. */
 const AROUND = `

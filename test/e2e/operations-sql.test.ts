@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { Keyring } from '../../src/notifications/broker/keyring.js';
-import { blocks } from '../docs/pages.js';
 import { accessToken, type CrmApp, createMigratedDatabase, startCrmApp } from '../support/crm-app.js';
 import type { TestDatabase } from '../support/database.js';
+import { blocks } from '../support/documents.js';
 import { eventually } from '../support/eventually.js';
 import { StreamClient } from '../support/stream-client.js';
 

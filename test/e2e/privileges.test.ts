@@ -8,8 +8,8 @@ import {
   type NotificationsOptions,
   runNotificationsMigrations,
 } from '../../src/notifications/index.js';
-import { blocks } from '../docs/pages.js';
 import { JWT_SECRET } from '../support/crm-app.js';
+import { blocks } from '../support/documents.js';
 import { eventually } from '../support/eventually.js';
 import { type PrivatePostgres, startPrivatePostgres } from '../support/postgres-server.js';
 import { refusal } from '../support/refusal.js';

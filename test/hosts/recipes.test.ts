@@ -1,5 +1,4 @@
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -10,13 +9,14 @@ import ts from 'typescript';
 import { freePort } from '../../src/embedded-postgres/free-port.js';
 import { useCleanup } from '../support/cleanup.js';
 import { createMigratedDatabase } from '../support/crm-app.js';
+import { blocks } from '../support/documents.js';
 import { eventually } from '../support/eventually.js';
 import { spawnTs } from '../support/run-ts.js';
 import { StreamClient } from '../support/stream-client.js';
 import { describeWithPackages } from './support/describe-with-packages.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
-const DOCS = readFileSync(join(ROOT, 'docs/recipes.md'), 'utf8');
+const BLOCKS = blocks(['docs/recipes.md']).filter(({ language }) => language === 'ts');
 
 /** What the page takes for granted, as the reader's own. */
 const AROUND = {
@@ -41,10 +41,10 @@ const AROUND = {
 
 /** The blocks of the page by the file names that they begin with. */
 function filesOfThePage(): [name: string, code: string][] {
-  return [...DOCS.matchAll(/^```ts\n\/\/ ([\w.-]+\.ts)\b.*\n([\s\S]*?)^```$/gm)].map(([, name = '', code = '']) => [
-    name,
-    code,
-  ]);
+  return BLOCKS.flatMap(({ code }) => {
+    const name = /^\/\/ ([\w.-]+\.ts)\b/.exec(code)?.[1];
+    return name === undefined ? [] : [[name, code]];
+  });
 }
 
 /** A folder of links to all that is in the `node_modules` of others; of two the last wins. */
@@ -77,7 +77,7 @@ await describeWithPackages('middleware', 'docs/recipes.md', (packages) => {
 
   test('compiles: each block is a file', async () => {
     expect(files.map(([name]) => name)).toContain('main.ts');
-    expect(DOCS.match(/^```ts$/gm)).toHaveLength(filesOfThePage().length);
+    expect(filesOfThePage()).toHaveLength(BLOCKS.length);
     const directory = await write();
     const { config } = ts.readConfigFile(join(ROOT, 'tsconfig.json'), ts.sys.readFile);
     await link(join(directory, 'node_modules'), [packages.directory, ROOT]);

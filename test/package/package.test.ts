@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { EventSource } from 'eventsource';
 import { accessToken, createMigratedDatabase, JWT_SECRET, startCrmApp } from '../support/crm-app.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
+import { linksIn } from '../support/documents.js';
 import { eventually } from '../support/eventually.js';
 import { registryAnswers } from '../support/npm-registry.js';
 import { specifiersIn, undocumentedIn } from './declarations.js';
@@ -46,8 +47,8 @@ describe('The published package', () => {
   test('has what its documents link to', () => {
     const dead = published.files
       .filter((file) => file.endsWith('.md'))
-      .flatMap((file) => linksIn(published.read(file)).map((link) => [file, link] as const))
-      .filter(([file, link]) => !isPacked(join(dirname(file), link)));
+      .flatMap((file) => linksIn(published.read(file)).map((link) => [file, link.replace(/#.*/, '')] as const))
+      .filter(([file, path]) => path !== '' && !isPacked(join(dirname(file), path)));
     expect(dead).toEqual([]);
   });
 
@@ -267,13 +268,6 @@ if (!installable) console.warn('SKIPPED: hosts of the package. The npm registry 
     expect(await project.node('--input-type=commonjs', '--eval', program)).toBe('function\n');
   }, 60_000);
 });
-
-/** The paths that a Markdown text links to, without those of the web and of its own headings. */
-function linksIn(markdown: string): string[] {
-  const prose = markdown.replaceAll(/^```.*?^```/gms, '');
-  const targets = [...prose.matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = '']) => target.replace(/#.*/, ''));
-  return targets.filter((target) => target !== '' && !/^[a-z]+:/.test(target));
-}
 
 /** A file of the package, or a folder of it. */
 function isPacked(path: string): boolean {

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { blocks } from '../docs/pages.js';
+import { blocks } from './documents.js';
 import { selfSignedCertificate } from './self-signed-certificate.js';
 import { startServerProcess } from './services.js';
 

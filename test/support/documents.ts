@@ -40,3 +40,14 @@ export function blocks(pages: readonly string[] = PAGES): Block[] {
     return found;
   });
 }
+
+/** The prose of a text: Markdown without its fenced blocks. */
+export function proseOf(markdown: string): string {
+  return markdown.replace(/^```\w*\n.*?^```$/gms, '');
+}
+
+/** What a text links to, as it is written, but for other sites: no test needs the network. */
+export function linksIn(markdown: string): string[] {
+  const targets = [...proseOf(markdown).matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = '']) => target);
+  return targets.filter((target) => !/^[a-z]+:/.test(target));
+}
