@@ -12,14 +12,14 @@ export function keepAnswerSafe(raw: ServerResponse, report: Report): void {
   let body: Buffer[] = [];
   let isOver = false;
   putOver(raw, 'write', () => (chunk, encoding) => {
-    if (!isOver) body.push(bytesOf(chunk, encoding));
+    if (!isOver) body.push(toBuffer(chunk, encoding));
     return true;
   });
   putOver(raw, 'end', (end) => (...last) => {
     if (isOver) return end(...last);
     isOver = true;
     const [chunk, encoding] = last;
-    if (typeof chunk === 'string' || chunk instanceof Uint8Array) body.push(bytesOf(chunk, encoding));
+    if (typeof chunk === 'string' || chunk instanceof Uint8Array) body.push(toBuffer(chunk, encoding));
     const args = body.length > 0 ? [Buffer.concat(body), ...last.filter((arg) => typeof arg === 'function')] : last;
     body = [];
     // Middleware may end it once more.
@@ -51,7 +51,7 @@ function endPast(raw: ServerResponse, args: unknown[]): boolean {
   }
 }
 
-function bytesOf(chunk: unknown, encoding: unknown): Buffer {
+function toBuffer(chunk: unknown, encoding: unknown): Buffer {
   if (typeof chunk !== 'string') return Buffer.from(chunk as Uint8Array);
   return Buffer.from(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8');
 }
